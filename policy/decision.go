@@ -1,0 +1,112 @@
+// Package policy decides whether a session may pass.
+//
+// [Facts] go in, a [Decision] comes out. The package does no I/O, keeps no
+// connection and imports no sibling: every other package may import it, so the
+// words that all of them share (facts, verdicts, reason codes, refusals) live
+// here.
+package policy
+
+import (
+	"crypto/x509"
+	"net/netip"
+)
+
+// Verdict is the outcome of a decision. The zero value denies, so that a
+// decision nobody made never lets a connection pass.
+type Verdict uint8
+
+const (
+	Deny      Verdict = iota // refused
+	Allow                    // may pass
+	AuditDeny                // would be denied, let through by audit mode
+)
+
+// String returns the word used in configuration, log and metrics.
+func (v Verdict) String() string {
+	switch v {
+	case Allow:
+		return "allow"
+	case AuditDeny:
+		return "audit-deny"
+	default:
+		return "deny"
+	}
+}
+
+// Passes reports whether a session with this verdict goes on.
+func (v Verdict) Passes() bool { return v == Allow || v == AuditDeny }
+
+// Facts are what is known of a session when it is judged. They are judged twice
+// by the same code: once on what the socket knows, before any cryptography is
+// paid for, and once after the handshake on everything.
+type Facts struct {
+	Application string
+	Port        string // the port's id, unique within its application
+
+	// Source is who connects: the address of the PROXY header where the port
+	// demands one, the socket's otherwise. Unmapped, so that an IPv4 client of a
+	// dual-stack socket compares as IPv4. Invalid for UNIX sockets and for a
+	// header that names no address.
+	Source netip.AddrPort
+
+	// Peer is the other end of the socket itself; it differs from Source behind
+	// a load balancer. Invalid for UNIX sockets.
+	Peer netip.AddrPort
+
+	// Judged says which of the two moments this is.
+	Judged Moment
+
+	// TLS tells whether the client speaks TLS. Known from the start on ports
+	// with a fixed mode, and once detection is over on the others.
+	TLS bool
+
+	// ServerName is the name the client asked for; empty until the handshake is
+	// over. It is hostile input: quote it where it is shown.
+	ServerName string
+
+	// Certificate is the client's verified leaf certificate; nil without one.
+	// On a resumed session it is the one of the original handshake.
+	Certificate *x509.Certificate
+}
+
+// Moment is the point in a session's life at which it is judged.
+type Moment uint8
+
+const (
+	Early Moment = iota // the socket's addresses only
+	Final               // everything, the handshake included
+)
+
+// Decision is the answer for one set of facts. The zero value denies.
+type Decision struct {
+	Verdict Verdict
+	Rule    string // id of the rule that decided; empty when none did
+	Reason  Reason
+}
+
+// Open allows everything. It stands in where no policy is configured.
+type Open struct{}
+
+// Decide allows the session. It is safe for concurrent use.
+func (Open) Decide(*Facts) Decision {
+	return Decision{Verdict: Allow, Reason: NoPolicy}
+}
+
+// Origin is who connects to whom. All addresses are unmapped: an IPv4 client of a
+// dual-stack socket is IPv4.
+type Origin struct {
+	// Source and Destination are the two ends as the client sees them: of the PROXY header
+	// where it names them, of the socket otherwise. Invalid for UNIX sockets, and for a
+	// header that names UNIX sockets.
+	Source, Destination netip.AddrPort
+
+	// Peer is the other end of the socket itself. Invalid for UNIX sockets.
+	Peer netip.AddrPort
+
+	// Header tells that a PROXY header was read.
+	Header bool
+
+	// Local tells that the header names nobody (LOCAL, UNKNOWN, unspecified family), as
+	// a balancer's health checks do: the addresses are the socket's.
+	Local bool
+}

@@ -1,0 +1,153 @@
+package policy
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+)
+
+// Reason is a code from a closed list: why a session was let through, refused or
+// ended. Codes appear in the log, in metrics and in exports, so an existing
+// one keeps its name and meaning.
+type Reason string
+
+// Why a session was let through.
+const (
+	NoPolicy Reason = "no_policy" // no policy is configured
+)
+
+// Why a session was refused before anything of the upstream was dialled.
+const (
+	ConnectionLimit   Reason = "connection_limit"
+	Draining          Reason = "draining"
+	HeaderUntrusted   Reason = "header_untrusted"
+	HeaderTimeout     Reason = "header_timeout"
+	HeaderMissing     Reason = "header_missing"
+	HeaderInvalid     Reason = "header_invalid"
+	DetectClosed      Reason = "detect_closed"
+	DetectBroken      Reason = "detect_broken"
+	DetectSSLv2       Reason = "detect_sslv2"
+	SilentClient      Reason = "silent_client"
+	NotTLS            Reason = "not_tls"
+	HandshakeTimeout  Reason = "handshake_timeout"
+	HandshakeClosed   Reason = "handshake_closed"
+	HandshakeFailed   Reason = "handshake_failed"
+	HandshakeAlert    Reason = "handshake_alert"
+	VersionMismatch   Reason = "version_mismatch"
+	CipherMismatch    Reason = "cipher_mismatch"
+	ALPNMismatch      Reason = "alpn_mismatch"
+	ClientCertMissing Reason = "client_cert_missing"
+	ClientCertInvalid Reason = "client_cert_invalid"
+	ClientCertExpired Reason = "client_cert_expired"
+	ClientCertRevoked Reason = "client_cert_revoked"
+	ClientCertUnknown Reason = "client_cert_unknown_ca"
+)
+
+// Why no connection to the upstream could be made.
+const (
+	UpstreamRefused     Reason = "upstream_refused"
+	UpstreamTimeout     Reason = "upstream_timeout"
+	UpstreamUnreachable Reason = "upstream_unreachable"
+	UpstreamUnresolved  Reason = "upstream_unresolved"
+	UpstreamTLS         Reason = "upstream_tls"
+	UpstreamHeader      Reason = "upstream_header"
+)
+
+// Why an established session ended.
+const (
+	EndOfStream      Reason = "end_of_stream"
+	Truncated        Reason = "truncated"
+	Reset            Reason = "reset"
+	PeerAlert        Reason = "peer_alert"
+	ProtocolError    Reason = "protocol_error"
+	PeerDead         Reason = "peer_dead"
+	IdleTimeout      Reason = "idle_timeout"
+	HalfCloseTimeout Reason = "half_close_timeout"
+	LifetimeLimit    Reason = "lifetime_limit"
+	Shutdown         Reason = "shutdown"
+	InternalError    Reason = "internal_error"
+)
+
+// Explanation is a reason code with its meaning, one sentence for documents and
+// for people who read a log.
+type Explanation struct {
+	Reason Reason
+	Text   string
+}
+
+// Reasons returns the whole list of codes in alphabetical order. The slice is the caller's.
+func Reasons() []Explanation {
+	list := []Explanation{
+		{NoPolicy, "allowed: no policy is configured, so nothing is judged"},
+		{ConnectionLimit, "refused: the process already holds as many connections as [limits] max_connections allows"},
+		{Draining, "refused: the process is shutting down and takes no new session"},
+		{HeaderUntrusted, "refused: the port demands a PROXY header and the sender is not in proxy_trusted"},
+		{HeaderTimeout, "refused: no complete PROXY header arrived within header_timeout"},
+		{HeaderMissing, "refused: the port demands a PROXY header and the first bytes are none"},
+		{HeaderInvalid, "refused: the PROXY header violates its specification"},
+		{DetectClosed, "the client closed before it could be told whether it speaks TLS"},
+		{DetectBroken, "refused: the first bytes begin like a TLS record and then are none; never treated as plaintext"},
+		{DetectSSLv2, "refused: an SSLv2-style hello; clients that send one are too old for any supported version"},
+		{SilentClient, "refused: nothing arrived within detect_timeout and the port says silent_client = \"refuse\""},
+		{NotTLS, "refused: the client spoke plaintext on a port that only takes TLS"},
+		{HandshakeTimeout, "refused: the TLS handshake was not complete within handshake_timeout"},
+		{HandshakeClosed, "the client closed during the TLS handshake"},
+		{HandshakeFailed, "refused: the TLS handshake failed for a reason that has no code of its own; the log's error says which"},
+		{HandshakeAlert, "the client ended the TLS handshake with an alert, as it does when it rejects the certificate"},
+		{VersionMismatch, "refused: client and port have no TLS version in common"},
+		{CipherMismatch, "refused: client and port have no cipher suite, group or signature algorithm in common"},
+		{ALPNMismatch, "refused: client and port have no application protocol (ALPN) in common"},
+		{ClientCertMissing, "refused: the port requires a client certificate and none was sent"},
+		{ClientCertInvalid, "refused: the client certificate or its signature is not valid"},
+		{ClientCertExpired, "refused: the client certificate is expired or not yet valid"},
+		{ClientCertRevoked, "refused: the client certificate is revoked, or no current revocation list covers its issuer"},
+		{ClientCertUnknown, "refused: the client certificate does not lead to trusted_ca"},
+		{UpstreamRefused, "the upstream refused the connection"},
+		{UpstreamTimeout, "the upstream did not answer within dial_timeout"},
+		{UpstreamUnreachable, "the upstream cannot be reached: no route, no such socket, no permission, or no local address"},
+		{UpstreamUnresolved, "the upstream's name could not be resolved"},
+		{UpstreamTLS, "the TLS handshake with the upstream failed: its certificate, name, version or answer"},
+		{UpstreamHeader, "the PROXY header could not be written to the upstream"},
+		{EndOfStream, "both sides ended their streams in order"},
+		{Truncated, "a TLS peer closed its connection without close_notify; its data may be incomplete"},
+		{Reset, "one side reset its connection; the reset was passed on"},
+		{PeerAlert, "a TLS peer ended the session with a fatal alert"},
+		{ProtocolError, "a TLS peer sent a record that is invalid"},
+		{PeerDead, "a peer stopped answering the network for dead_peer_timeout"},
+		{IdleTimeout, "no byte in either direction for idle_timeout"},
+		{HalfCloseTimeout, "one direction had ended and the other moved no byte for half_close_timeout"},
+		{LifetimeLimit, "the session reached max_lifetime"},
+		{Shutdown, "the process stopped and drain_timeout was over, or it was told to stop at once"},
+		{InternalError, "a defect in sallyport itself; please report the log record"},
+	}
+	slices.SortFunc(list, func(a, b Explanation) int { return cmp.Compare(a.Reason, b.Reason) })
+	return list
+}
+
+// Refusal is an error with its reason code: the step of a session that fails says why in
+// a word from the closed list, and wraps the cause for people.
+type Refusal struct {
+	Reason Reason
+	Err    error // the cause; may be nil
+}
+
+// Refuse returns a Refusal for err.
+func Refuse(reason Reason, err error) *Refusal { return &Refusal{Reason: reason, Err: err} }
+
+func (r *Refusal) Error() string {
+	if r.Err == nil {
+		return string(r.Reason)
+	}
+	return string(r.Reason) + ": " + r.Err.Error()
+}
+
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// ReasonOf returns the code of the first Refusal in err's chain, or otherwise
+// when there is none.
+func ReasonOf(err error, otherwise Reason) Reason {
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		return r.Reason
+	}
+	return otherwise
+}
