@@ -1,0 +1,121 @@
+// Package config reads config.toml into validated, immutable values.
+//
+// [Parse] reports everything that is wrong with a file at once, each problem
+// with its position, the full path of its key and, where there is one, a hint.
+// The package looks at the text only: whether a certificate exists and fits
+// its key, and whether an address can be listened on, is for others to find
+// out, who report in the same form with [Located.Problem].
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sallyport/internal/config/document"
+)
+
+// The words for places and problems are those of package document.
+type (
+	Position       = document.Position
+	Located[T any] = document.Located[T]
+	Problem        = document.Problem
+	Problems       = document.Problems
+)
+
+// Suggest returns the known word nearest to word, or "".
+func Suggest(word string, known []string) string { return document.Suggest(word, known) }
+
+// Config is the whole file. All relative paths in it are resolved against the
+// file's directory.
+type Config struct {
+	Path         string // as the user named it
+	Dir          string // the directory that relative paths start from
+	Host         Host
+	Limits       Limits
+	Admin        Admin
+	Log          Log
+	Applications []Application
+}
+
+// Host is the outermost level of inheritance.
+type Host struct {
+	Name        Located[string] // empty unless set
+	StateDir    string
+	Credentials Credentials // the host's own; ports carry their effective ones
+}
+
+// Limits bound the process and its sessions.
+type Limits struct {
+	MaxConnections   Located[int] // 0: derived from the descriptor limit
+	HandshakeLane    int          // 0: one per processor
+	HandshakeTimeout time.Duration
+	HeaderTimeout    time.Duration
+	DialTimeout      time.Duration
+	IdleTimeout      time.Duration // 0: none
+	HalfCloseTimeout time.Duration
+	MaxLifetime      time.Duration // 0: none
+	DrainTimeout     time.Duration // 0: sessions are cut at once
+	DeadPeerTimeout  time.Duration // 0: what the system does by itself
+}
+
+// Admin is the socket for health, metrics, status and reload.
+type Admin struct {
+	Listen   Located[Address]
+	Explicit bool // written in the file, not the default
+	Off      bool // no socket at all; Listen is zero
+}
+
+// Load reads and parses a file. The configuration is nil only when the file
+// could not be read or is not TOML; otherwise it holds what is valid beside the
+// problems, so that a check can go on. Without errors it is complete.
+func Load(path string) (*Config, Problems) {
+	data, err := read(path)
+	if err != nil {
+		return nil, Problems{*err}
+	}
+	return Parse(path, data)
+}
+
+// read returns the content of a file, or what is wrong with the file itself.
+func read(path string) ([]byte, *Problem) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return nil, &Problem{
+			Pos:     Position{File: path},
+			Message: "is a directory, not a file",
+			Hint:    "name the file in it: " + filepath.Join(path, "config.toml"),
+		}
+	}
+	data, err := io.ReadAll(io.LimitReader(file, document.MaxSize+1)) // one byte more shows that there is more
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return data, nil
+}
+
+func unreadable(path string, err error) *Problem {
+	p := &Problem{Pos: Position{File: path}}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		p.Message = "no such file"
+		p.Hint = "the config.toml that comes with sallyport documents every key and runs as it is"
+	case errors.Is(err, fs.ErrPermission):
+		p.Message = "permission denied"
+		p.Hint = "it must be readable by the user that sallyport runs as"
+	default:
+		if cause, ok := errors.AsType[*fs.PathError](err); ok {
+			err = cause.Err
+		}
+		p.Message = fmt.Sprintf("cannot be read: %v", err)
+	}
+	return p
+}

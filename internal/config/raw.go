@@ -1,0 +1,142 @@
+package config
+
+import (
+	"time"
+
+	"sallyport/internal/config/document"
+)
+
+// The raw types mirror the file. A default lives in a tag and nowhere else; the
+// reference config.toml is tested against these tags.
+
+type rawFile struct {
+	Host         rawHost          `toml:"host"`
+	_            struct{}         `toml:"policy" later:"policies come with a later release; until then every connection is allowed"`
+	Limits       rawLimits        `toml:"limits"`
+	Admin        rawAdmin         `toml:"admin"`
+	Log          rawLog           `toml:"log"`
+	Applications []rawApplication `toml:"application"`
+	_            struct{}         `toml:"tunnel" later:"tunnels come with a later release"`
+}
+
+// rawGroup is inherited as a whole: the innermost level that has a certificate
+// supplies all of it.
+type rawGroup struct {
+	rawCertificate
+	TrustedCA Located[string] `toml:"trusted_ca"`
+	CRL       document.List   `toml:"crl" one:"true"`
+}
+
+type rawCertificate struct {
+	Certificate    document.List   `toml:"certificate" one:"true"`
+	CertificateKey document.List   `toml:"certificate_key" one:"true"`
+	PasswordFile   Located[string] `toml:"certificate_password_file"`
+}
+
+// rawFlags are inherited one by one.
+type rawFlags struct {
+	TLSProfile     Located[string] `toml:"tls_profile" default:"intermediate"`
+	ClientAuth     Located[string] `toml:"client_auth" default:"none"`
+	SessionTickets Located[bool]   `toml:"session_tickets" default:"true"`
+}
+
+type rawHost struct {
+	Name     Located[string] `toml:"name"`
+	StateDir Located[string] `toml:"state_dir" default:"state"`
+	rawGroup
+	rawFlags
+}
+
+type rawLimits struct {
+	MaxConnections   Located[int64]         `toml:"max_connections" default:"0"`
+	HandshakeLane    Located[int64]         `toml:"handshake_lane" default:"0"`
+	HandshakeTimeout Located[time.Duration] `toml:"handshake_timeout" default:"10s"`
+	HeaderTimeout    Located[time.Duration] `toml:"header_timeout" default:"5s"`
+	DialTimeout      Located[time.Duration] `toml:"dial_timeout" default:"5s"`
+	IdleTimeout      Located[time.Duration] `toml:"idle_timeout" default:"1h"`
+	HalfCloseTimeout Located[time.Duration] `toml:"half_close_timeout" default:"5m"`
+	MaxLifetime      Located[time.Duration] `toml:"max_lifetime" default:"0s"`
+	DrainTimeout     Located[time.Duration] `toml:"drain_timeout" default:"30s"`
+	DeadPeerTimeout  Located[time.Duration] `toml:"dead_peer_timeout" default:"30s"`
+}
+
+type rawAdmin struct {
+	Listen Located[string] `toml:"listen"` // the default depends on state_dir and the file's name
+	_      struct{}        `toml:"token" later:"for now the admin socket is protected by being local only"`
+	_      struct{}        `toml:"token_file" later:"for now the admin socket is protected by being local only"`
+	_      struct{}        `toml:"banner_file" later:"the banner comes with a later release"`
+}
+
+type rawLog struct {
+	Level         Located[string] `toml:"level" default:"info"`
+	Format        Located[string] `toml:"format" default:"text"`
+	DefaultFilter Located[string] `toml:"default_filter" default:"copy"`
+	Filter        document.Pairs  `toml:"filter"`
+}
+
+type rawApplication struct {
+	document.Table
+	Name Located[string] `toml:"name"`
+	rawGroup
+	rawFlags
+	Upstream *rawUpstream `toml:"upstream"`
+	Ports    []rawPort    `toml:"port"`
+}
+
+type rawUpstream struct {
+	document.Table
+	Primary       Located[string] `toml:"primary"`
+	ProxyProtocol Located[string] `toml:"proxy_protocol"`
+	TLS           *rawUpstreamTLS `toml:"tls"`
+
+	_      struct{}  `toml:"backup" later:"for now an application has one endpoint: primary"`
+	_      struct{}  `toml:"parallel" later:"for now an application has one endpoint: primary"`
+	_      struct{}  `toml:"standby" later:"for now an application has one endpoint: primary"`
+	_      struct{}  `toml:"balance" later:"for now an application has one endpoint: primary"`
+	_      struct{}  `toml:"failback" later:"for now an application has one endpoint: primary"`
+	_      struct{}  `toml:"failback_hold" later:"for now an application has one endpoint: primary"`
+	_      struct{}  `toml:"on_failover" later:"for now an application has one endpoint: primary"`
+	Health rawHealth `toml:"health" later:"health checks come with a later release"`
+	_      struct{}  `toml:"source" later:"client-side port definitions come with a later release"`
+}
+
+// rawHealth is refused as a whole. Its keys are known all the same, so that a
+// file written for a later release is checked as far as possible today.
+type rawHealth struct {
+	Interval Located[time.Duration] `toml:"interval"`
+	Timeout  Located[time.Duration] `toml:"timeout"`
+	Rise     Located[int64]         `toml:"rise"`
+	Fall     Located[int64]         `toml:"fall"`
+	Send     Located[string]        `toml:"send"`
+	Expect   Located[string]        `toml:"expect"`
+}
+
+type rawUpstreamTLS struct {
+	document.Table
+	ServerName Located[string] `toml:"server_name"`
+	ALPN       document.List   `toml:"alpn"`
+	rawGroup
+}
+
+type rawPort struct {
+	document.Table
+	ID            Located[string]        `toml:"id"`
+	Listen        Located[string]        `toml:"listen"`
+	_             struct{}               `toml:"transport" later:"every port is TCP or a UNIX socket for now"`
+	Mode          Located[string]        `toml:"mode"`
+	DetectTimeout Located[time.Duration] `toml:"detect_timeout" default:"300ms"`
+	SilentClient  Located[string]        `toml:"silent_client" default:"plaintext"`
+	rawGroup
+	rawFlags
+	ALPN          document.List   `toml:"alpn"`
+	SNI           []rawSNI        `toml:"sni"`
+	ProxyProtocol Located[string] `toml:"proxy_protocol"`
+	ProxyTrusted  document.List   `toml:"proxy_trusted"`
+}
+
+type rawSNI struct {
+	document.Table
+	Names document.List `toml:"names"`
+	rawCertificate
+	Upstream *rawUpstream `toml:"upstream"`
+}
