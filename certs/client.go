@@ -1,0 +1,37 @@
+package certs
+
+import (
+	"crypto/tls"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Client is how one upstream is connected to in one generation.
+type Client struct {
+	// ServerName is the DNS name or IP address that the server's certificate must have. With an
+	// empty one every handshake fails.
+	ServerName string
+
+	Trust        *Trust         // nil: the system's roots
+	Certificates []*Certificate // shown to a server that asks for one; may be empty
+	Profile      Profile
+	ALPN         []string
+}
+
+// config returns the configuration without a session cache.
+func (c Client) config(now func() time.Time) *tls.Config {
+	config := c.Profile.config()
+	config.Time = now
+	config.ServerName = strings.TrimSuffix(c.ServerName, ".")
+	config.NextProtos = slices.Clone(c.ALPN)
+	for _, certificate := range c.Certificates {
+		config.Certificates = append(config.Certificates, certificate.TLS)
+	}
+	if c.Trust != nil {
+		trust := c.Trust
+		config.RootCAs = trust.Pool
+		config.VerifyConnection = func(state tls.ConnectionState) error { return trust.verifyPeer(state, clock(now)) }
+	}
+	return config
+}

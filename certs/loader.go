@@ -1,0 +1,113 @@
+package certs
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Credentials are what one level's files hold.
+type Credentials struct {
+	Certificates []*Certificate // the preferred first: ECDSA, Ed25519, RSA
+	Trust        *Trust         // nil without trusted_ca
+}
+
+// Loader reads files into credentials and shares what did not change between loads: parsing is
+// most of the cost of a reload, and a certificate or a large revocation list would otherwise be in
+// memory once for every generation and level. The zero value is ready. It is safe for concurrent use.
+type Loader struct {
+	Now func() time.Time // nil: time.Now
+
+	mu           sync.Mutex
+	certificates memo[digest, *Certificate]
+	trusts       memo[digest, *Trust]
+}
+
+// NewLoader returns a Loader on the real clock.
+func NewLoader() *Loader { return new(Loader) }
+
+// Load reads a level's files. It returns everything that is wrong with them, warnings included, and
+// no credentials if anything is worse than a warning.
+func (l *Loader) Load(f Files) (*Credentials, []*FileError) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := &report{now: clock(l.Now)}
+	pass, findings := readPassword(f.PasswordFile)
+	r.add(PartPassword, 0, f.PasswordFile, findings...)
+
+	c := &Credentials{Trust: l.trust(r, f)}
+	if len(f.Certificates) == 0 && f.Purpose == ForServer {
+		r.add(PartCertificate, 0, "", &finding{err: errNotNamed})
+	}
+	for i := len(f.Certificates); i < len(f.Keys); i++ {
+		r.add(PartKey, i, f.Keys[i], found("name as many certificates as keys", "there is no certificate for this key"))
+	}
+	for i, file := range f.Certificates {
+		certificate := l.certificate(r, f, i, pass)
+		if certificate == nil {
+			continue
+		}
+		r.add(PartCertificate, i, file, certificate.check(r.now, f.Purpose, c.Trust)...)
+		r.add(PartCertificate, i, file, shadowed(certificate, c.Certificates))
+		c.Certificates = append(c.Certificates, certificate)
+	}
+	if r.failed() {
+		return nil, r.list
+	}
+	slices.SortStableFunc(c.Certificates, func(a, b *Certificate) int { return cmp.Compare(a.kind(), b.kind()) })
+	return c, r.list
+}
+
+// Sweep drops what no Load has asked for since the previous Sweep. Call it after each generation.
+func (l *Loader) Sweep() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.certificates.sweep()
+	l.trusts.sweep()
+}
+
+// certificate reads the certificate of index i with its key. It returns nil, or a certificate without
+// a key that can only be checked, if something is unusable; the report says what.
+func (l *Loader) certificate(r *report, f Files, i int, pass password) *Certificate {
+	certFile, keyFile := f.Certificates[i], f.keyFile(i)
+	data, mode, problem := readFile(certFile, maxFile)
+	r.add(PartCertificate, i, certFile, problem)
+	keyData, keyPart := data, PartCertificate
+	if keyFile != certFile {
+		var keyProblem *finding
+		keyPart = PartKey
+		keyData, mode, keyProblem = readFile(keyFile, maxFile)
+		r.add(PartKey, i, keyFile, keyProblem)
+	}
+	if keyData != nil && (keyPart == PartKey || isPKCS12(certFile) || holdsKey(keyData)) {
+		r.add(keyPart, i, keyFile, exposed(keyFile, mode))
+	}
+	sum := contentHash([]byte(certFile), data, keyData, []byte(pass.text))
+	if c, ok := l.certificates.recall(sum); ok && data != nil && keyData != nil {
+		return c
+	}
+	chain, key := pair{i, certFile, keyFile, keyPart, data, keyData}.read(r, pass)
+	if chain == nil {
+		return nil
+	}
+	if key == nil {
+		return newCertificate(certFile, chain, nil)
+	}
+	return l.certificates.keep(sum, newCertificate(certFile, chain, key))
+}
+
+// keyFile returns the file that holds the key of certificate i.
+func (f Files) keyFile(i int) string {
+	if i < len(f.Keys) && f.Keys[i] != "" {
+		return f.Keys[i]
+	}
+	return f.Certificates[i]
+}
+
+func clock(now func() time.Time) time.Time {
+	if now == nil {
+		return time.Now()
+	}
+	return now()
+}

@@ -1,0 +1,139 @@
+package certs
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Resumption makes TLS configurations and keeps what sessions are resumed with: ticket keys per port
+// and trust, session caches per upstream. It outlives generations, so that a reload that changes
+// nothing about a port costs its clients no full handshake, and one that changes whom the port trusts
+// costs all of them one. The zero value is ready. It is safe for concurrent use.
+type Resumption struct {
+	Now func() time.Time // nil: time.Now
+
+	mu      sync.Mutex
+	tickets memo[ticketScope, *ticketKeys]
+	caches  memo[cacheScope, tls.ClientSessionCache]
+}
+
+// ticketScope is within what a ticket is good. A ticket carries the outcome of client
+// authentication, so it must not be shown where that would have been decided otherwise.
+type ticketScope struct {
+	port  string
+	auth  ClientAuth
+	trust digest
+}
+
+// cacheScope is within what a session with a server may be resumed by a client.
+type cacheScope struct {
+	upstream    string
+	serverName  string
+	system      bool // trust is the system's roots
+	trust       digest
+	certificate digest
+}
+
+// ticketKeys encrypt the tickets of one scope.
+//
+// The configurations of all generations share them by calling them, not by the ways that crypto/tls
+// offers: keys shared through a parent of GetConfigForClient go to whatever child the parent returns,
+// keys copied by Clone go wherever the copy goes (CVE-2025-68121), and keys set explicitly have to be
+// rotated by hand. The keeper is a configuration that serves nobody: its use is that crypto/tls
+// makes its keys, encrypts with them and rotates them daily. A generation that is still in
+// use after a reload goes on with the keys that it had.
+type ticketKeys struct {
+	keeper tls.Config
+}
+
+// wrap is tls.Config.WrapSession.
+func (k *ticketKeys) wrap(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+	session.Extra = append(session.Extra, nameEntry(state))
+	return k.keeper.EncryptTicket(state, session)
+}
+
+// unwrap is tls.Config.UnwrapSession. A ticket that is no good is not an error: the client gets a
+// full handshake. That includes one issued for another server name, which crypto/tls would
+// take although RFC 6066 section 3 forbids it.
+func (k *ticketKeys) unwrap(identity []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+	session, err := k.keeper.DecryptTicket(identity, state)
+	if err != nil || session == nil {
+		return nil, err
+	}
+	entry := string(nameEntry(state))
+	if !slices.ContainsFunc(session.Extra, func(b []byte) bool { return string(b) == entry }) {
+		return nil, nil
+	}
+	return session, nil
+}
+
+func nameEntry(state tls.ConnectionState) []byte {
+	return []byte("sallyport server name " + strings.ToLower(state.ServerName))
+}
+
+// Server returns a new configuration for a port. The port's name identifies it over generations. A
+// server whose ClientAuth needs a trust and has none refuses every client.
+func (r *Resumption) Server(port string, s Server) *tls.Config {
+	c := s.config(r.Now)
+	if !s.Tickets {
+		return c
+	}
+	scope := ticketScope{port: port, auth: s.ClientAuth}
+	if trust := s.trust(); trust != nil && s.ClientAuth != AuthNone {
+		scope.trust = trust.Fingerprint
+	}
+	keys := r.ticketKeys(scope)
+	c.SessionTicketsDisabled = false
+	c.WrapSession, c.UnwrapSession = keys.wrap, keys.unwrap
+	return c
+}
+
+func (r *Resumption) ticketKeys(scope ticketScope) *ticketKeys {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if keys, ok := r.tickets.recall(scope); ok {
+		return keys
+	}
+	return r.tickets.keep(scope, &ticketKeys{keeper: tls.Config{Time: r.Now}})
+}
+
+// Client returns a new configuration for connections to an upstream. The upstream's name identifies
+// it over generations.
+func (r *Resumption) Client(upstream string, c Client) *tls.Config {
+	config := c.config(r.Now)
+	scope := cacheScope{upstream: upstream, serverName: config.ServerName, system: c.Trust == nil}
+	if c.Trust != nil {
+		scope.trust = c.Trust.Fingerprint
+	}
+	for _, certificate := range c.Certificates {
+		scope.certificate = sha256.Sum256(append(scope.certificate[:], certificate.fingerprint[:]...))
+	}
+	config.ClientSessionCache = r.cache(scope)
+	return config
+}
+
+func (r *Resumption) cache(scope cacheScope) tls.ClientSessionCache {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if cache, ok := r.caches.recall(scope); ok {
+		return cache
+	}
+	return r.caches.keep(scope, tls.NewLRUClientSessionCache(sessionCacheSize))
+}
+
+// sessionCacheSize is ample: the scope fixes the server name, which is what crypto/tls files
+// sessions under.
+const sessionCacheSize = 256
+
+// Sweep forgets the ports and upstreams that no configuration was made for since the previous Sweep.
+// Call it after each generation. Configurations in use keep what they have.
+func (r *Resumption) Sweep() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tickets.sweep()
+	r.caches.sweep()
+}

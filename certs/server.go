@@ -1,0 +1,163 @@
+package certs
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Server is what one port serves in one generation.
+type Server struct {
+	// Default is served without a server name and for names that none of Names matches. Its Trust
+	// is the whole port's: a server name, which the client chooses, must not choose whom it is
+	// trusted by (CVE-2025-23419).
+	Default *Credentials
+
+	Names      []Named
+	Profile    Profile
+	ClientAuth ClientAuth
+	ALPN       []string // empty: no application protocol is negotiated
+	Tickets    bool     // clients may resume sessions
+}
+
+// Named are the credentials for some server names.
+type Named struct {
+	Names       []string     // exact, or "*.suffix" for every name one label below suffix
+	Credentials *Credentials // nil: the default's
+}
+
+// Served is implemented by connections that want to know which certificate was chosen for them. It
+// is called during the handshake, in the handshake's goroutine.
+type Served interface {
+	CertificateServed(leaf *x509.Certificate)
+}
+
+// Select returns what is served for a server name, and the index of the entry of Names that matched,
+// or -1. An exact name beats a wildcard, whose star stands for one label as it does in a certificate
+// (RFC 9525, section 6.3); between equals the first counts. Case and a trailing dot do not matter.
+func (s Server) Select(serverName string) (int, *Credentials) {
+	serverName = strings.TrimSuffix(serverName, ".")
+	// Linear on purpose: names of unequal length are told apart by that alone, so thousands cost
+	// less than a hundredth of the handshake.
+	index := -1
+	for i, named := range s.Names {
+		for _, name := range named.Names {
+			name = strings.TrimSuffix(name, ".")
+			if suffix, wildcard := strings.CutPrefix(name, "*"); !wildcard {
+				if equalNames(name, serverName) && name != "" {
+					return i, s.credentials(i)
+				}
+			} else if index < 0 && oneLabelBelow(serverName, suffix) {
+				index = i
+			}
+		}
+	}
+	return index, s.credentials(index)
+}
+
+func (s Server) credentials(index int) *Credentials {
+	if index >= 0 && s.Names[index].Credentials != nil {
+		return s.Names[index].Credentials
+	}
+	return s.Default
+}
+
+// oneLabelBelow reports whether name is one label in front of suffix, which begins with its dot.
+func oneLabelBelow(name, suffix string) bool {
+	label := strings.IndexByte(name, '.')
+	return label > 0 && len(suffix) > 1 && suffix[0] == '.' && equalNames(name[label:], suffix)
+}
+
+// equalNames folds ASCII only, as DNS does: under Unicode's rules a Kelvin sign equals a k.
+func equalNames(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+var errNoCertificate = errors.New("no certificate is configured for this server name")
+
+// certificate is tls.Config.GetCertificate.
+func (s Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	_, credentials := s.Select(hello.ServerName)
+	if credentials == nil || len(credentials.Certificates) == 0 {
+		return nil, errNoCertificate
+	}
+	chosen := suitable(hello, credentials.Certificates)
+	if conn, ok := hello.Conn.(Served); ok {
+		conn.CertificateServed(chosen.Leaf)
+	}
+	return &chosen.TLS, nil
+}
+
+// suitable returns the first certificate that the client can use and that has its server name, or
+// else the first that it can use, or else the first.
+func suitable(hello *tls.ClientHelloInfo, certificates []*Certificate) *Certificate {
+	if len(certificates) == 1 {
+		return certificates[0]
+	}
+	// SupportsCertificate compares names as well. A client that asks for a name that no certificate
+	// has would be given one whose key it cannot use, and could not even say which name was wrong.
+	anyName := *hello
+	anyName.ServerName = ""
+	for _, hello := range []*tls.ClientHelloInfo{hello, &anyName} {
+		for _, c := range certificates {
+			if hello.SupportsCertificate(&c.TLS) == nil {
+				return c
+			}
+		}
+	}
+	return certificates[0]
+}
+
+var errNoTrust = errors.New("client certificates are asked for, but there is no CA to verify them against")
+
+// config returns the configuration without resumption.
+func (s Server) config(now func() time.Time) *tls.Config {
+	c := s.Profile.config()
+	c.Time = now
+	c.NextProtos = slices.Clone(s.ALPN)
+	c.GetCertificate = s.certificate
+	c.SessionTicketsDisabled = true
+	if s.ClientAuth == AuthNone {
+		return c
+	}
+	c.ClientAuth = tls.RequireAndVerifyClientCert
+	if s.ClientAuth == AuthRequest {
+		c.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	trust := s.trust()
+	if trust == nil {
+		// Nil ClientCAs would mean the system's roots: every holder of a public certificate gets
+		// in. So nobody does.
+		c.ClientCAs = x509.NewCertPool()
+		c.VerifyConnection = func(tls.ConnectionState) error { return errNoTrust }
+		return c
+	}
+	c.ClientCAs = trust.Pool
+	c.VerifyConnection = func(state tls.ConnectionState) error { return trust.verifyPeer(state, clock(now)) }
+	return c
+}
+
+func (s Server) trust() *Trust {
+	if s.Default == nil {
+		return nil
+	}
+	return s.Default.Trust
+}
