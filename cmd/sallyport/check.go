@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"sallyport/certs"
+	"sallyport/internal/config"
+)
+
+func checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check [SERVER-NAME]",
+		Short: "Find what is wrong with the configuration, without opening anything",
+		Long: `Read everything that run would read, the certificates and keys included, and print all that is wrong
+at once, each problem as
+
+  file:line:column: key: message
+    hint: what to do about it
+
+Nothing is opened, written or connected to. The exit code is 0 if run would start, 1 if it would not,
+and with --strict also 1 if there are warnings.
+
+With --explain-certificate, it also says which certificate a port serves, to clients that ask for
+SERVER-NAME or for none, and from which level of the configuration it comes.`,
+		Example: `  sallyport check --config /etc/sallyport/config.toml
+  sallyport check --strict
+  sallyport check --explain-certificate config-server/secure cs.example.com`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	path := configFlag(cmd)
+	strict := cmd.Flags().Bool("strict", false, "take warnings for errors")
+	explain := cmd.Flags().String("explain-certificate", "", "say which certificate `APPLICATION/PORT` serves, and why")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 && *explain == "" {
+			return fmt.Errorf("%q: a server name goes with --explain-certificate", args[0])
+		}
+		plan, problems := makePlan(*path, certs.NewLoader())
+		for _, p := range problems {
+			fmt.Fprintln(cmd.ErrOrStderr(), p)
+		}
+		if problems.HasErrors() || *strict && len(problems) > 0 {
+			return fail(fmt.Errorf("%s: %s", *path, tally(problems)))
+		}
+		if *explain == "" {
+			summarise(cmd.OutOrStdout(), plan, problems)
+			return nil
+		}
+		name := ""
+		if len(args) > 0 {
+			name = args[0]
+		}
+		return fail(explainCertificate(cmd.OutOrStdout(), plan, *explain, name))
+	}
+	return cmd
+}
+
+// tally counts problems in words.
+func tally(problems config.Problems) string {
+	errors, warnings := len(problems.Errors()), len(problems.Warnings())
+	switch {
+	case errors == 0:
+		return count(warnings, "warning")
+	case warnings == 0:
+		return count(errors, "error")
+	default:
+		return count(errors, "error") + ", " + count(warnings, "warning")
+	}
+}
+
+func summarise(w io.Writer, p *plan, problems config.Problems) {
+	fmt.Fprintf(w, "%s: ok, %s, %s", p.config.Path, count(len(p.config.Applications), "application"), count(len(p.ports), "port"))
+	if len(problems) > 0 {
+		fmt.Fprintf(w, ", %s", tally(problems))
+	}
+	fmt.Fprintln(w)
+}

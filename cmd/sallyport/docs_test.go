@@ -1,0 +1,112 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sallyport/internal/config"
+	"sallyport/policy"
+	"sallyport/proxy"
+)
+
+var update = flag.Bool("update", false, "write the generated parts of the documents")
+
+// section replaces what stands between a marker of this name and the next end.
+func section(t *testing.T, page, name, content string) string {
+	t.Helper()
+	begin := strings.Index(page, "<!-- "+name+":")
+	if begin < 0 {
+		t.Fatalf("no section %q", name)
+	}
+	start := begin + strings.Index(page[begin:], "\n") + 1
+	end := start + strings.Index(page[start:], "<!-- end -->")
+	return page[:start] + content + page[end:]
+}
+
+func TestLogPage(t *testing.T) {
+	const path = "../../docs/log.md"
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var attributes, reasons strings.Builder
+	fmt.Fprint(&attributes, "| attribute | meaning |\n|---|---|\n")
+	for _, a := range proxy.Attributes() {
+		fmt.Fprintf(&attributes, "| `%s` | %s |\n", a.Name, a.Text)
+	}
+	fmt.Fprint(&reasons, "| code | meaning |\n|---|---|\n")
+	for _, r := range policy.Reasons() {
+		fmt.Fprintf(&reasons, "| `%s` | %s |\n", r.Reason, r.Text)
+	}
+	page := section(t, string(old), "attributes", attributes.String())
+	page = section(t, page, "reasons", reasons.String())
+	if *update {
+		if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(page, string(old)); diff != "" {
+		t.Errorf("docs/log.md differs from the code; run go test ./cmd/sallyport -run TestLogPage -update (-want +got):\n%s", diff)
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
+
+func TestDocumentsLinkToFilesThatExist(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(pages) < 5 {
+		t.Fatalf("only %d pages found", len(pages))
+	}
+	for _, page := range append(pages, "../../README.md", "../../CHANGELOG.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range link.FindAllStringSubmatch(string(text), -1) {
+			target := match[1]
+			if strings.Contains(target, "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), target)); err != nil {
+				t.Errorf("%s links to %s: %v", page, target, err)
+			}
+		}
+	}
+}
+
+var tomlBlock = regexp.MustCompile("(?s)```toml\n(.*?)```")
+
+// Every complete configuration in the documents has to be one that works.
+func TestDocumentedConfigurationsParse(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, match := range tomlBlock.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if _, problems := config.Parse(fmt.Sprintf("%s#%d", page, i), []byte(match[1])); problems.HasErrors() {
+				t.Error(problems)
+			}
+		}
+	}
+	if found < 2 {
+		t.Errorf("%d configurations found; the README alone has two", found)
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"runtime"
+
+	"sallyport/certs"
+	"sallyport/internal/config"
+	"sallyport/listener"
+	"sallyport/policy"
+	"sallyport/proxy"
+)
+
+// builder turns a plan into a generation. What outlives generations is handed in.
+type builder struct {
+	plan       *plan
+	resumption *certs.Resumption
+	resolver   *proxy.Resolver
+	selfMade   *certs.Credentials // nil if no port needs it
+	dialer     proxy.Dialer
+	clients    map[*config.Upstream]*tls.Config
+}
+
+// build returns the generation of a plan.
+func (b *builder) build(number uint64) *proxy.Generation {
+	limits := b.plan.config.Limits
+	b.dialer = proxy.NewDialer(limits.DeadPeerTimeout)
+	b.clients = make(map[*config.Upstream]*tls.Config)
+	for _, target := range b.plan.targets {
+		b.clients[target.upstream] = b.resumption.Client(target.name, target.client)
+	}
+	g := &proxy.Generation{
+		Number: number,
+		Ports:  make(map[string]*proxy.Port, len(b.plan.ports)),
+		Limits: proxy.Limits{
+			MaxConnections:   b.plan.maxConnections,
+			Lane:             proxy.NewLane(laneSize(limits.HandshakeLane)),
+			HandshakeTimeout: limits.HandshakeTimeout,
+			DialTimeout:      limits.DialTimeout,
+			IdleTimeout:      limits.IdleTimeout,
+			HalfCloseTimeout: limits.HalfCloseTimeout,
+			MaxLifetime:      limits.MaxLifetime,
+			DeadPeerTimeout:  limits.DeadPeerTimeout,
+		},
+	}
+	for i := range b.plan.ports {
+		port := &b.plan.ports[i]
+		g.Ports[port.spec.Key()] = b.port(port)
+	}
+	return g
+}
+
+func laneSize(configured int) int {
+	if configured > 0 {
+		return configured
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func (b *builder) port(p *portPlan) *proxy.Port {
+	port := &proxy.Port{
+		Application: p.Application,
+		ID:          p.ID.Value,
+		Mode:        modes[p.Mode.Value],
+		Front:       b.front(p),
+		Policy:      policy.Open{},
+		Upstream:    b.route(p),
+	}
+	if p.Mode.Value != config.ModePlaintext {
+		server := p.server
+		if server.Default == nil {
+			server.Default = b.selfMade
+		}
+		port.TLS = b.resumption.Server(p.Name(), server)
+	}
+	return port
+}
+
+func (b *builder) front(p *portPlan) *listener.Front {
+	silent := listener.SilentPlaintext
+	if p.SilentClient == config.SilentRefuse {
+		silent = listener.SilentRefuse
+	}
+	return &listener.Front{
+		ProxyProtocol: p.ProxyProtocol,
+		Trusted:       append([]netip.Prefix(nil), p.ProxyTrusted...),
+		HeaderTimeout: b.plan.config.Limits.HeaderTimeout,
+		AutoDetect:    p.Mode.Value == config.ModeAutoDetect,
+		DetectTimeout: p.DetectTimeout,
+		SilentClient:  silent,
+	}
+}
+
+// route returns the upstream for each server name of a port: the one of the name's entry if
+// that has one, otherwise the application's.
+func (b *builder) route(p *portPlan) func(string) *proxy.Target {
+	fallback := b.target(&p.application.Upstream)
+	var own []*proxy.Target
+	any := false
+	for i := range p.SNI {
+		target := fallback
+		if p.SNI[i].Upstream != nil {
+			target, any = b.target(p.SNI[i].Upstream), true
+		}
+		own = append(own, target)
+	}
+	if !any {
+		return func(string) *proxy.Target { return fallback }
+	}
+	server := p.server
+	return func(serverName string) *proxy.Target {
+		if i, _ := server.Select(serverName); i >= 0 {
+			return own[i]
+		}
+		return fallback
+	}
+}
+
+func (b *builder) target(u *config.Upstream) *proxy.Target {
+	return &proxy.Target{
+		Primary:  proxy.Endpoint{Network: u.Primary.Value.Network, Address: u.Primary.Value.Address},
+		TLS:      b.clients[u],
+		Header:   proxy.HeaderVersion(u.ProxyProtocol),
+		Dialer:   b.dialer,
+		Resolver: b.resolver,
+	}
+}
+
+var modes = map[config.Mode]proxy.Mode{
+	config.ModePlaintext:  proxy.Plaintext,
+	config.ModeSecure:     proxy.Secure,
+	config.ModeAutoDetect: proxy.AutoDetect,
+}
+
+// newResolver returns the resolver that all generations share.
+func newResolver() *proxy.Resolver { return proxy.NewResolver(net.DefaultResolver) }

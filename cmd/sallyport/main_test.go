@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestExitCodes(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		want int
+		says string
+	}{
+		{"help", []string{"--help"}, 0, "sallyport check"},
+		{"no command shows help", nil, 0, "Available Commands"},
+		{"unknown command", []string{"chek"}, exitUsage, `unknown command "chek"`},
+		{"unknown flag", []string{"run", "--confg", "x"}, exitUsage, "unknown flag"},
+		{"superfluous argument", []string{"status", "x"}, exitUsage, `unknown command "x"`},
+		{"server name alone", []string{"check", "x"}, exitUsage, "goes with --explain-certificate"},
+		{"missing file", []string{"check", "--config", "testdata/nowhere.toml"}, exitFailure, "no such file"},
+		{"nothing runs", []string{"status", "--config", "../../config.toml"}, exitFailure, "no sallyport is running"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out bytes.Buffer
+			if got := execute(c.args, &out, &out); got != c.want {
+				t.Errorf("exit code %d, want %d", got, c.want)
+			}
+			if !strings.Contains(out.String(), c.says) {
+				t.Errorf("output does not say %q:\n%s", c.says, out.String())
+			}
+		})
+	}
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"sallyport/certs"
+	"sallyport/internal/config"
+	"sallyport/listener"
+	"sallyport/proxy"
+)
+
+// plan is everything that a configuration asks for, read and validated. Making one
+// opens no socket and writes no file, so check and run share it.
+type plan struct {
+	config         *config.Config
+	ports          []portPlan
+	targets        []targetPlan
+	pipes          int
+	maxConnections int
+	selfMade       []string // ports that no level has a certificate for
+}
+
+// portPlan is one port with its certificates.
+type portPlan struct {
+	*config.Port
+	application *config.Application
+	spec        listener.Spec
+	server      certs.Server // zero on plaintext ports
+}
+
+// targetPlan is one upstream that is connected to over TLS.
+type targetPlan struct {
+	upstream *config.Upstream
+	name     string // identifies it over generations
+	client   certs.Client
+}
+
+// planner collects problems while it turns a configuration into a plan.
+type planner struct {
+	loader   *certs.Loader
+	problems config.Problems
+	plan     *plan
+}
+
+// makePlan reads path and every file that it names. The plan is nil if the file itself could
+// not be read; it must not be used if there are errors among the problems.
+func makePlan(path string, loader *certs.Loader) (*plan, config.Problems) {
+	cfg, problems := config.Load(path)
+	if cfg == nil {
+		return nil, problems
+	}
+	p := &planner{loader: loader, problems: problems, plan: &plan{config: cfg}}
+	p.logAttributes()
+	p.capacity()
+	p.hostName()
+	for i := range cfg.Applications {
+		p.application(&cfg.Applications[i])
+	}
+	p.problems.Sort()
+	return p.plan, p.problems
+}
+
+func (p *planner) report(problem config.Problem) { p.problems = append(p.problems, problem) }
+
+// logAttributes checks the names in [log] filter against the attributes that there are.
+func (p *planner) logAttributes() {
+	var known []string
+	for _, a := range proxy.Attributes() {
+		known = append(known, a.Name)
+	}
+	for _, rule := range p.plan.config.Log.Filter {
+		name := rule.Attribute.Value
+		if contains(known, name) {
+			continue
+		}
+		hint := "docs/log.md lists every attribute"
+		if near := config.Suggest(name, known); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		p.report(rule.Attribute.Problem(fmt.Sprintf("no log record has an attribute %q", name), hint))
+	}
+}
+
+func contains(words []string, word string) bool {
+	for _, w := range words {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *planner) application(app *config.Application) {
+	p.upstream(app.Name.Value, &app.Upstream)
+	for i := range app.Ports {
+		port := &app.Ports[i]
+		p.plan.ports = append(p.plan.ports, portPlan{
+			Port:        port,
+			application: app,
+			spec:        p.spec(port),
+			server:      p.server(port),
+		})
+		for j := range port.SNI {
+			if upstream := port.SNI[j].Upstream; upstream != nil {
+				p.upstream(fmt.Sprintf("%s/sni%d", port.Name(), j), upstream)
+			}
+		}
+	}
+}
+
+func (p *planner) spec(port *config.Port) listener.Spec {
+	return listener.Spec{
+		Network:  port.Listen.Value.Network,
+		Address:  port.Listen.Value.Address,
+		ID:       port.Name(),
+		DeadPeer: negativeIfZero(p.plan.config.Limits.DeadPeerTimeout),
+	}
+}
+
+// negativeIfZero translates the configuration's "0s: off" for packages in which zero means
+// their default and negative means off.
+func negativeIfZero(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
+}
+
+// server loads the certificates of a port that speaks TLS.
+func (p *planner) server(port *config.Port) certs.Server {
+	if port.Mode.Value == config.ModePlaintext {
+		return certs.Server{}
+	}
+	server := certs.Server{
+		Profile:    profiles[port.TLSProfile.Value],
+		ClientAuth: clientAuths[port.ClientAuth.Value],
+		ALPN:       port.ALPN,
+		Tickets:    port.SessionTickets.Value,
+	}
+	if port.Credentials.Level == "" {
+		p.plan.selfMade = append(p.plan.selfMade, port.Name())
+	} else {
+		server.Default = p.credentials(port.Credentials, certs.ForServer)
+	}
+	for i := range port.SNI {
+		server.Names = append(server.Names, p.serverName(&port.SNI[i]))
+	}
+	return server
+}
+
+// serverName loads what a port serves for some server names, and checks that it fits them.
+func (p *planner) serverName(sni *config.SNI) certs.Named {
+	named := certs.Named{}
+	for _, name := range sni.Names {
+		named.Names = append(named.Names, name.Value)
+	}
+	if sni.Credentials.Level == "" {
+		return named
+	}
+	named.Credentials = p.credentials(sni.Credentials, certs.ForServer)
+	if named.Credentials == nil {
+		return named
+	}
+	for _, name := range sni.Names {
+		for _, certificate := range named.Credentials.Certificates {
+			if !certificate.Covers(name.Value) {
+				p.report(name.Problem(
+					fmt.Sprintf("the certificate in %s is not valid for %q", certificate.File, name.Value),
+					namesHint(certificate)))
+			}
+		}
+	}
+	return named
+}
+
+// upstream loads the certificates of an upstream that is connected to over TLS.
+func (p *planner) upstream(name string, upstream *config.Upstream) {
+	if upstream.TLS == nil {
+		return
+	}
+	target := targetPlan{upstream: upstream, name: name}
+	target.client = certs.Client{ServerName: upstream.TLS.ServerName.Value, ALPN: upstream.TLS.ALPN}
+	if creds := p.credentials(upstream.TLS.Credentials, certs.ForClient); creds != nil {
+		target.client.Trust = creds.Trust
+		target.client.Certificates = creds.Certificates
+	}
+	p.plan.targets = append(p.plan.targets, target)
+}
+
+// hostName warns if the host's certificate does not have the host's name.
+func (p *planner) hostName() {
+	host := p.plan.config.Host
+	if host.Name.Value == "" || host.Credentials.Level == "" {
+		return
+	}
+	creds := p.credentials(host.Credentials, certs.ForServer)
+	if creds == nil {
+		return
+	}
+	for _, certificate := range creds.Certificates {
+		if !certificate.Covers(host.Name.Value) {
+			p.report(host.Name.Warning(
+				fmt.Sprintf("the host's certificate in %s is not valid for %q", certificate.File, host.Name.Value),
+				namesHint(certificate)))
+		}
+	}
+}
+
+var profiles = map[config.TLSProfile]certs.Profile{
+	config.ProfileModern:       certs.Modern,
+	config.ProfileIntermediate: certs.Intermediate,
+	config.ProfileLegacy:       certs.Legacy,
+}
+
+var clientAuths = map[config.ClientAuth]certs.ClientAuth{
+	config.ClientAuthNone:    certs.AuthNone,
+	config.ClientAuthRequest: certs.AuthRequest,
+	config.ClientAuthRequire: certs.AuthRequire,
+}

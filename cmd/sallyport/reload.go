@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sallyport/internal/admin"
+	"sallyport/internal/config"
+)
+
+func reloadCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "reload",
+		Short: "Make the running sallyport read everything anew",
+		Long: `Make the sallyport that runs with this configuration read everything anew. Established sessions
+go on, and so does every listening socket that stays. If anything is wrong, nothing changes.
+
+With --wait, say what came of it: the exit code is 0 if the new state is in force, and 1 if it is
+not, with everything that is wrong printed as check prints it. Without it, the command
+returns once the request has been taken.
+
+The running one is found by [admin] listen in the configuration.`,
+		Example: "  sallyport reload --wait --config /etc/sallyport/config.toml",
+		Args:    cobra.NoArgs,
+	}
+	path := configFlag(cmd)
+	wait := cmd.Flags().Bool("wait", false, "wait for the outcome and report it")
+	timeout := cmd.Flags().Duration("timeout", time.Minute, "how long to wait")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		client, err := adminClient(*path)
+		if err != nil {
+			return fail(err)
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), *timeout)
+		defer cancel()
+		if !*wait {
+			if err := client.RequestReload(ctx); err != nil {
+				return fail(err)
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "reload requested; sallyport status says what came of it")
+			return nil
+		}
+		result, err := client.Reload(ctx)
+		if err != nil {
+			return fail(err)
+		}
+		for _, line := range append(result.Problems, result.Warnings...) {
+			fmt.Fprintln(cmd.ErrOrStderr(), line)
+		}
+		if !result.OK {
+			return fail(fmt.Errorf("nothing changed: %s; generation %d stays in force", count(len(result.Problems), "problem"), result.Generation))
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "reloaded: generation %d is in force\n", result.Generation)
+		return nil
+	}
+	return cmd
+}
+
+// adminClient finds the endpoint of the sallyport that runs with a configuration. The
+// configuration may be wrong by now, as long as that much of it can be read.
+func adminClient(path string) (*admin.Client, error) {
+	cfg, problems := config.Load(path)
+	if cfg == nil {
+		return nil, problems
+	}
+	if cfg.Admin.Off {
+		return nil, fmt.Errorf("%s: [admin] listen is off; send the process SIGHUP to reload it", path)
+	}
+	listen := cfg.Admin.Listen.Value
+	if listen.Network == "" {
+		return nil, problems
+	}
+	client := &admin.Client{Network: "tcp", Address: listen.Address, StateDir: cfg.Host.StateDir}
+	if listen.Network == "unix" {
+		client.Network = "unix"
+	}
+	return client, nil
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"sallyport/internal/admin"
+	"sallyport/internal/testpki"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sallyport": main})
+}
+
+// TestScripts runs the real command. What the scripts can do beside testscript's own commands:
+//
+//	pki            writes ca.crt, server.crt/.key (localhost, 127.0.0.1), client.crt/.key, other-ca.crt, other.crt/.key,
+//	               expired.crt/.key and soon.crt/.key
+//	ready FILE     waits until the sallyport that runs with FILE is ready
+//	gone FILE      waits until it has stopped
+//	echo FILE PORT plaintext|CA-FILE [SERVER-NAME]
+//	               sends a line through a port, and fails unless it comes back
+//	waitlog FILE TEXT
+//	               waits until a file has the text
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"pki":     writePKI,
+			"ready":   waitReady,
+			"gone":    waitGone,
+			"echo":    echoThrough,
+			"waitlog": waitLog,
+		},
+	})
+}
+
+const patience = 20 * time.Second
+
+func writePKI(ts *testscript.TestScript, _ bool, _ []string) {
+	t := &scriptTB{ts: ts}
+	dir := ts.MkAbs(".")
+	ca, other := testpki.New(t), testpki.NewNamed(t, "other CA", testpki.Options{})
+	testpki.WriteFile(t, filepath.Join(dir, "ca.crt"), ca.PEM())
+	testpki.WriteFile(t, filepath.Join(dir, "other-ca.crt"), other.PEM())
+	now := time.Now()
+	ca.Server(t, "localhost", "127.0.0.1").Write(t, dir, "server")
+	ca.Client(t, "some client").Write(t, dir, "client")
+	other.Server(t, "localhost", "127.0.0.1").Write(t, dir, "other")
+	ca.Issue(t, testpki.Options{Names: []string{"localhost"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(0, 0, -3)}).Write(t, dir, "expired")
+	ca.Issue(t, testpki.Options{Names: []string{"localhost"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(0, 0, 9)}).Write(t, dir, "soon")
+}
+
+// scriptTB lets testpki fail a script.
+type scriptTB struct {
+	testing.TB
+	ts *testscript.TestScript
+}
+
+func (t *scriptTB) Helper()                        {}
+func (t *scriptTB) Fatal(args ...any)              { t.ts.Fatalf("%s", fmt.Sprint(args...)) }
+func (t *scriptTB) Fatalf(format string, a ...any) { t.ts.Fatalf(format, a...) }
+
+func status(ts *testscript.TestScript, file string) (*admin.Status, error) {
+	client, err := adminClient(ts.MkAbs(file))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return client.Status(ctx)
+}
+
+// until polls a condition with a deadline.
+func until(ts *testscript.TestScript, what string, condition func() bool) {
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s: not within %s", what, patience)
+		}
+		<-tick.C
+	}
+}
+
+func waitReady(ts *testscript.TestScript, _ bool, args []string) {
+	until(ts, "ready", func() bool {
+		s, err := status(ts, args[0])
+		return err == nil && s.State == admin.StateReady
+	})
+}
+
+func waitGone(ts *testscript.TestScript, _ bool, args []string) {
+	until(ts, "gone", func() bool {
+		_, err := status(ts, args[0])
+		return err != nil
+	})
+}
+
+func waitLog(ts *testscript.TestScript, _ bool, args []string) {
+	until(ts, args[1], func() bool {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && strings.Contains(string(text), args[1])
+	})
+}
+
+func echoThrough(ts *testscript.TestScript, neg bool, args []string) {
+	err := echoOnce(ts, args)
+	if neg && err == nil {
+		ts.Fatalf("echo %v: the line came back", args)
+	}
+	if !neg {
+		ts.Check(err)
+	}
+}
+
+func echoOnce(ts *testscript.TestScript, args []string) error {
+	conn, err := connect(ts, args)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	want := []byte("a line\n")
+	if _, err := conn.Write(want); err != nil {
+		return err
+	}
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(conn, got); err != nil {
+		return err
+	}
+	if !bytes.Equal(got, want) {
+		return fmt.Errorf("%q came back", got)
+	}
+	return nil
+}
+
+func connect(ts *testscript.TestScript, args []string) (net.Conn, error) {
+	s, err := status(ts, args[0])
+	if err != nil {
+		return nil, err
+	}
+	var port *admin.Port
+	for i := range s.Ports {
+		if s.Ports[i].Application+"/"+s.Ports[i].ID == args[1] {
+			port = &s.Ports[i]
+		}
+	}
+	if port == nil {
+		return nil, fmt.Errorf("no port %s", args[1])
+	}
+	network := "tcp"
+	if strings.HasPrefix(port.Listen, "unix:") {
+		network = "unix"
+	}
+	if args[2] == "plaintext" {
+		return net.Dial(network, port.Address)
+	}
+	ca, err := os.ReadFile(ts.MkAbs(args[2]))
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "localhost"}
+	config.RootCAs.AppendCertsFromPEM(ca)
+	if len(args) > 3 {
+		config.ServerName = args[3]
+	}
+	return tls.Dial(network, port.Address, config)
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"sallyport/internal/admin"
+)
+
+// Status says how the program is.
+func (d *daemon) Status() admin.Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := admin.Status{
+		Version:     version(),
+		PID:         os.Getpid(),
+		Config:      d.path,
+		Started:     d.started.UTC(),
+		State:       admin.StateReady,
+		Generation:  d.number,
+		LastSuccess: d.success,
+		LastFailure: d.failure,
+		Ports:       d.ports(),
+	}
+	if d.stopping {
+		s.State = admin.StateDraining
+	}
+	s.Sessions.Active = d.server.Sessions()
+	s.Sessions.Max = d.plan.maxConnections
+	return s
+}
+
+// ports describes the ports in force.
+func (d *daemon) ports() []admin.Port {
+	bound := make(map[string]string)
+	for _, l := range d.sockets.Listeners() {
+		bound[l.Key()] = l.Addr().String()
+	}
+	var list []admin.Port
+	for i := range d.plan.ports {
+		p := &d.plan.ports[i]
+		list = append(list, admin.Port{
+			Application: p.Application,
+			ID:          p.ID.Value,
+			Mode:        string(p.Mode.Value),
+			Listen:      p.Listen.Value.String(),
+			Address:     bound[p.spec.Key()],
+			Upstream:    p.application.Upstream.Primary.Value.String(),
+		})
+	}
+	return list
+}
+
+// Reload reads everything anew.
+func (d *daemon) Reload(ctx context.Context) admin.Reload {
+	d.notify.reloading()
+	defer d.notify.ready()
+	result := d.change(ctx)
+	for _, warning := range result.Warnings {
+		d.log.Warn("configuration", "problem", warning)
+	}
+	if !result.OK {
+		for _, problem := range result.Problems {
+			d.log.Error("configuration", "problem", problem)
+		}
+		d.log.Error("reload failed, nothing changed", "generation", result.Generation, "problems", len(result.Problems))
+		return result
+	}
+	d.log.Info("reloaded", "generation", result.Generation)
+	return result
+}

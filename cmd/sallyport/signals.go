@@ -1,0 +1,27 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// signals are what the system can tell the program.
+type signals struct {
+	reload chan os.Signal
+	end    chan os.Signal
+}
+
+// catchSignals starts listening to them. It does so before anything else, so that a signal
+// during the start is not lost.
+func catchSignals() *signals {
+	s := &signals{reload: make(chan os.Signal, 1), end: make(chan os.Signal, 2)}
+	signal.Notify(s.end, os.Interrupt, syscall.SIGTERM)
+	notifyReload(s.reload)
+	return s
+}
+
+func (s *signals) stop() {
+	signal.Stop(s.reload)
+	signal.Stop(s.end)
+}

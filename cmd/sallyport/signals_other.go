@@ -1,0 +1,8 @@
+//go:build !unix
+
+package main
+
+import "os"
+
+// notifyReload does nothing: there is no such signal here, and `sallyport reload` works.
+func notifyReload(chan<- os.Signal) {}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sallyport/internal/admin"
+)
+
+// statusTimeout bounds how long a program that hangs can keep the command waiting.
+const statusTimeout = 10 * time.Second
+
+func statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say how the running sallyport is",
+		Long: `Ask the sallyport that runs with this configuration for its state: generation, last reload, sessions and
+ports. The exit code is 0 if it is ready and 1 if it is draining or not running.
+
+The running one is found by [admin] listen in the configuration.`,
+		Example: "  sallyport status --json --config /etc/sallyport/config.toml",
+		Args:    cobra.NoArgs,
+	}
+	path := configFlag(cmd)
+	asJSON := cmd.Flags().Bool("json", false, "print everything as JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		client, err := adminClient(*path)
+		if err != nil {
+			return fail(err)
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), statusTimeout)
+		defer cancel()
+		status, err := client.Status(ctx)
+		if err != nil {
+			return fail(err)
+		}
+		if *asJSON {
+			e := json.NewEncoder(cmd.OutOrStdout())
+			e.SetIndent("", "  ")
+			err = e.Encode(status)
+		} else {
+			err = printStatus(cmd.OutOrStdout(), status)
+		}
+		if err == nil && status.State != admin.StateReady {
+			err = fmt.Errorf("it is %s", status.State)
+		}
+		return fail(err)
+	}
+	return cmd
+}
+
+func printStatus(w io.Writer, s *admin.Status) error {
+	fmt.Fprintf(w, "sallyport %s, pid %d, %s for %s\n", s.Version, s.PID, s.State, ago(s.Started))
+	fmt.Fprintf(w, "configuration %s, generation %d\n", s.Config, s.Generation)
+	fmt.Fprintf(w, "sessions %d of %d\n", s.Sessions.Active, s.Sessions.Max)
+	if r := s.LastSuccess; r != nil {
+		fmt.Fprintf(w, "last change %s ago\n", ago(r.Time))
+	}
+	if f := s.LastFailure; f != nil && (s.LastSuccess == nil || f.Time.After(s.LastSuccess.Time)) {
+		fmt.Fprintf(w, "LAST RELOAD FAILED %s ago, nothing changed:\n", ago(f.Time))
+		for _, p := range f.Problems {
+			fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(p, "\n", "\n  "))
+		}
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nPORT\tMODE\tADDRESS\tUPSTREAM")
+	for _, p := range s.Ports {
+		fmt.Fprintf(table, "%s/%s\t%s\t%s\t%s\n", p.Application, p.ID, p.Mode, p.Address, p.Upstream)
+	}
+	return table.Flush()
+}
+
+func ago(t time.Time) time.Duration { return time.Since(t).Truncate(time.Second) }

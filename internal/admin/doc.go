@@ -1,0 +1,13 @@
+// Package admin is the way to talk to a running sallyport: an HTTP server on loopback or a
+// UNIX socket, and the client that the command line uses.
+//
+//	GET  /healthz        200 while the process runs
+//	GET  /readyz         200 while it takes new sessions, 503 otherwise
+//	GET  /api/v1/status  [Status] as JSON
+//	POST /api/v1/reload  reads everything anew; answers when it is done, with a [Reload],
+//	                     or with ?wait=false at once
+//
+// Reading needs no credentials: whoever reaches loopback may look. Changing anything over TCP
+// takes the token of the state directory, because every local user and every web page in
+// a browser on this host can reach a loopback port; a UNIX socket is guarded by its file mode.
+package admin

@@ -1,0 +1,87 @@
+package proxy
+
+// Names of the attributes of a session's log record. They are a contract with everybody who
+// reads the log: [Attributes] explains each.
+const (
+	KeyID              = "id"
+	KeyApplication     = "application"
+	KeyPort            = "port"
+	KeyGeneration      = "generation"
+	KeySource          = "source"
+	KeyPeer            = "peer"
+	KeyDestination     = "destination"
+	KeyMode            = "mode"
+	KeyTLSVersion      = "tls_version"
+	KeyCipher          = "cipher"
+	KeyGroup           = "group"
+	KeyResumed         = "resumed"
+	KeySNI             = "sni"
+	KeyALPN            = "alpn"
+	KeyPeerSubject     = "peer_subject"
+	KeyPeerSerial      = "peer_serial"
+	KeyCertificate     = "certificate"
+	KeyUpstream        = "upstream"
+	KeyUpstreamLocal   = "upstream_local"
+	KeyUpstreamTLS     = "upstream_tls"
+	KeyUpstreamResumed = "upstream_resumed"
+	KeyBytesIn         = "bytes_in"
+	KeyBytesOut        = "bytes_out"
+	KeyDetect          = "detect_ms"
+	KeyHandshake       = "handshake_ms"
+	KeyDial            = "dial_ms"
+	KeyTotal           = "total_ms"
+	KeyVerdict         = "verdict"
+	KeyRule            = "rule"
+	KeyReason          = "reason"
+	KeyClosedBy        = "closed_by"
+	KeyCloseReason     = "close_reason"
+	KeyError           = "error"
+	KeySuppressed      = "suppressed"
+)
+
+// Attribute explains one attribute of the session record.
+type Attribute struct {
+	Name string
+	Text string
+}
+
+// Attributes returns every attribute a session record can have, in the order in which
+// they are written. An attribute without a value is left out. The slice is the caller's.
+func Attributes() []Attribute {
+	return []Attribute{
+		{KeyID, "identifies the session; also sent to the upstream as the unique id of a PROXY v2 header"},
+		{KeyApplication, "application that the port belongs to"},
+		{KeyPort, "id of the port"},
+		{KeyGeneration, "number of the generation (of configuration, policy and certificates) that the session runs under"},
+		{KeySource, "address and port of the client: of the PROXY header where there is one, else of the socket; `unix` for a UNIX socket"},
+		{KeyPeer, "address and port of the socket's other end; only where it differs from source, behind a load balancer"},
+		{KeyDestination, "address and port that the client connected to"},
+		{KeyMode, "what the session turned out to be: `tls` or `plaintext`; absent when it ended before that was known"},
+		{KeyTLSVersion, "TLS version with the client"},
+		{KeyCipher, "TLS cipher suite with the client"},
+		{KeyGroup, "TLS key exchange group with the client"},
+		{KeyResumed, "whether the client resumed an earlier TLS session"},
+		{KeySNI, "server name that the client asked for"},
+		{KeyALPN, "application protocol that was agreed on"},
+		{KeyPeerSubject, "subject of the client's verified certificate"},
+		{KeyPeerSerial, "serial number of the client's verified certificate, hexadecimal"},
+		{KeyCertificate, "certificate that was served: subject and serial number; absent on resumed sessions, which serve none"},
+		{KeyUpstream, "upstream endpoint"},
+		{KeyUpstreamLocal, "local address and port of the connection to the upstream"},
+		{KeyUpstreamTLS, "TLS version with the upstream"},
+		{KeyUpstreamResumed, "whether the TLS session with the upstream was resumed"},
+		{KeyBytesIn, "payload bytes delivered from the client to the upstream"},
+		{KeyBytesOut, "payload bytes delivered from the upstream to the client"},
+		{KeyDetect, "milliseconds spent on telling TLS from plaintext"},
+		{KeyHandshake, "milliseconds of the TLS handshake with the client"},
+		{KeyDial, "milliseconds to connect to the upstream, its TLS handshake included"},
+		{KeyTotal, "milliseconds from accept to the end"},
+		{KeyVerdict, "`allow`, `deny` or `audit-deny`"},
+		{KeyRule, "id of the policy rule that decided"},
+		{KeyReason, "reason code of the verdict, or of the step that failed"},
+		{KeyClosedBy, "who ended the session: `client`, `upstream` or `sallyport`"},
+		{KeyCloseReason, "reason code of the end"},
+		{KeyError, "the underlying error, for people"},
+		{KeySuppressed, "refusals before this one that were counted but not logged"},
+	}
+}

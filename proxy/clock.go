@@ -1,0 +1,90 @@
+package proxy
+
+import (
+	"sync/atomic"
+	"time"
+
+	"sallyport/policy"
+)
+
+// clock watches over one relayed session: idle time, half-closed time, lifetime. It
+// keeps one timer for the next thing that could be due; a byte that moves only stores
+// the time, so an active session never touches the timer.
+type clock struct {
+	idle     time.Duration
+	half     time.Duration
+	lifetime time.Duration
+	expired  func(policy.Reason) // called at most once, in its own goroutine
+	pulse    *pulse              // told when bytes move; may be nil
+
+	begun  time.Time
+	last   atomic.Int64 // when the last byte moved, since begun
+	halved atomic.Bool  // one direction has ended
+	timer  *time.Timer
+}
+
+// startClock starts watching. The session began at begun, which its lifetime counts from.
+func startClock(limits *Limits, begun time.Time, pulse *pulse, expired func(policy.Reason)) *clock {
+	c := &clock{
+		idle:     limits.IdleTimeout,
+		half:     limits.HalfCloseTimeout,
+		lifetime: limits.MaxLifetime,
+		expired:  expired,
+		pulse:    pulse,
+		begun:    begun,
+	}
+	c.touch()
+	c.timer = time.AfterFunc(time.Hour, c.check)
+	c.timer.Stop()
+	c.check()
+	return c
+}
+
+// touch notes that bytes have moved.
+func (c *clock) touch() {
+	c.last.Store(int64(time.Since(c.begun)))
+	c.pulse.beat()
+}
+
+// halfClosed notes that one direction has ended; from now on the other must
+// move within the half-close limit.
+func (c *clock) halfClosed() {
+	c.touch()
+	c.halved.Store(true)
+	c.check()
+}
+
+// stop ends the watch, and the pulse's with it.
+func (c *clock) stop() {
+	c.timer.Stop()
+	c.pulse.stop()
+}
+
+// check ends the session if something is due and otherwise waits for what is due next.
+func (c *clock) check() {
+	now := time.Since(c.begun)
+	reason, due := c.next()
+	switch {
+	case reason == "":
+	case due <= now:
+		c.expired(reason)
+	default:
+		c.timer.Reset(due - now)
+	}
+}
+
+// next returns what is due first if nothing moves, and when; no reason means never.
+func (c *clock) next() (reason policy.Reason, due time.Duration) {
+	consider := func(r policy.Reason, limit, from time.Duration) {
+		if limit > 0 && (reason == "" || from+limit < due) {
+			reason, due = r, from+limit
+		}
+	}
+	last := time.Duration(c.last.Load())
+	consider(policy.IdleTimeout, c.idle, last)
+	if c.halved.Load() {
+		consider(policy.HalfCloseTimeout, c.half, last)
+	}
+	consider(policy.LifetimeLimit, c.lifetime, 0)
+	return reason, due
+}

@@ -1,0 +1,45 @@
+package proxy
+
+import (
+	"os"
+	"time"
+)
+
+// Lane bounds how many handshakes compute at the same time, so that a storm of
+// new clients leaves processor time to established sessions.
+//
+// Only computing counts: a handshake that waits for its peer has left the lane
+// (see [wire]). A silent or slow client therefore never takes a place from others.
+type Lane struct {
+	places chan struct{}
+}
+
+// NewLane returns a lane with n places; n is at least one.
+func NewLane(n int) *Lane {
+	return &Lane{places: make(chan struct{}, max(n, 1))}
+}
+
+// enter takes a place, waiting in order of arrival until the deadline; the zero
+// deadline waits for ever. It returns [os.ErrDeadlineExceeded] when none came free in time.
+func (l *Lane) enter(deadline time.Time) error {
+	select {
+	case l.places <- struct{}{}:
+		return nil
+	default:
+	}
+	if deadline.IsZero() {
+		l.places <- struct{}{}
+		return nil
+	}
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case l.places <- struct{}{}:
+		return nil
+	case <-timer.C:
+		return os.ErrDeadlineExceeded
+	}
+}
+
+// leave gives a place back.
+func (l *Lane) leave() { <-l.places }

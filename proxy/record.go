@@ -1,0 +1,149 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"sallyport/policy"
+)
+
+// Peer-supplied text is cut to this many bytes in the log.
+const longestText = 256
+
+// record collects what the log will say of a session.
+type record struct {
+	state        *tls.ConnectionState // with the client; nil for plaintext
+	mode         string
+	served       *x509.Certificate
+	upstream     string
+	local        string
+	upstreamTLS  *tls.ConnectionState
+	in, out      int64
+	detect       time.Duration
+	handshake    time.Duration
+	dial         time.Duration
+	decision     policy.Decision
+	end          ending
+	suppressedBy int
+}
+
+// attrs returns the attributes that have a value.
+func (s *session) attrs() []slog.Attr {
+	r := &s.record
+	a := attrList(make([]slog.Attr, 0, 32))
+	a.text(KeyID, s.id)
+	a.text(KeyApplication, s.port.Application)
+	a.text(KeyPort, s.port.ID)
+	a.number(KeyGeneration, int64(s.gen.Number))
+	a.address(KeySource, s.facts.Source)
+	if s.facts.Peer != s.facts.Source {
+		a.address(KeyPeer, s.facts.Peer)
+	}
+	if s.origin.Destination.IsValid() {
+		a.address(KeyDestination, s.origin.Destination)
+	}
+	a.text(KeyMode, r.mode)
+	a.tls(r.state)
+	a.certificate(KeyCertificate, r.served)
+	a.text(KeyUpstream, r.upstream)
+	a.text(KeyUpstreamLocal, r.local)
+	if r.upstreamTLS != nil {
+		a.text(KeyUpstreamTLS, tls.VersionName(r.upstreamTLS.Version))
+		a.flag(KeyUpstreamResumed, r.upstreamTLS.DidResume)
+	}
+	a.number(KeyBytesIn, r.in)
+	a.number(KeyBytesOut, r.out)
+	a.milliseconds(KeyDetect, r.detect)
+	a.milliseconds(KeyHandshake, r.handshake)
+	a.milliseconds(KeyDial, r.dial)
+	a.milliseconds(KeyTotal, time.Since(s.begun))
+	a.text(KeyVerdict, r.decision.Verdict.String())
+	a.text(KeyRule, r.decision.Rule)
+	a.text(KeyReason, string(r.decision.Reason))
+	a.text(KeyClosedBy, string(r.end.side))
+	a.text(KeyCloseReason, string(r.end.reason))
+	if r.end.err != nil && !r.end.orderly() {
+		a.text(KeyError, r.end.err.Error())
+	}
+	if r.suppressedBy > 0 {
+		a.number(KeySuppressed, int64(r.suppressedBy))
+	}
+	return a
+}
+
+// attrList builds the attributes of a record.
+type attrList []slog.Attr
+
+func (a *attrList) text(key, value string) {
+	if value != "" {
+		*a = append(*a, slog.String(key, cut(value)))
+	}
+}
+
+func (a *attrList) number(key string, value int64) { *a = append(*a, slog.Int64(key, value)) }
+func (a *attrList) flag(key string, value bool)    { *a = append(*a, slog.Bool(key, value)) }
+
+func (a *attrList) address(key string, value netip.AddrPort) {
+	if !value.IsValid() {
+		a.text(key, "unix")
+		return
+	}
+	a.text(key, value.String())
+}
+
+// milliseconds writes a time with microseconds as its fraction; zero means that the step was
+// not reached and is left out.
+func (a *attrList) milliseconds(key string, value time.Duration) {
+	if value > 0 {
+		*a = append(*a, slog.Float64(key, float64(value.Microseconds())/1000))
+	}
+}
+
+func (a *attrList) tls(state *tls.ConnectionState) {
+	if state == nil {
+		return
+	}
+	a.text(KeyTLSVersion, tls.VersionName(state.Version))
+	a.text(KeyCipher, tls.CipherSuiteName(state.CipherSuite))
+	if state.CurveID != 0 {
+		a.text(KeyGroup, state.CurveID.String())
+	}
+	a.flag(KeyResumed, state.DidResume)
+	a.text(KeySNI, state.ServerName)
+	a.text(KeyALPN, state.NegotiatedProtocol)
+	if leaf := verifiedLeaf(state); leaf != nil {
+		a.text(KeyPeerSubject, leaf.Subject.String())
+		a.text(KeyPeerSerial, leaf.SerialNumber.Text(16))
+	}
+}
+
+func (a *attrList) certificate(key string, leaf *x509.Certificate) {
+	if leaf != nil {
+		a.text(key, cut(leaf.Subject.String())+" serial="+leaf.SerialNumber.Text(16))
+	}
+}
+
+func cut(text string) string {
+	if len(text) <= longestText {
+		return text
+	}
+	return text[:longestText] + "..."
+}
+
+// write emits the session's one record.
+func (s *session) write() {
+	level := slog.LevelInfo
+	if !s.record.decision.Verdict.Passes() {
+		write, suppressed := s.server.refusals.admit()
+		if !write {
+			return
+		}
+		s.record.suppressedBy = suppressed
+		level = slog.LevelWarn
+	}
+	s.server.log.LogAttrs(context.Background(), level, "session", s.attrs()...)
+}

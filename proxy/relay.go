@@ -1,0 +1,186 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"sallyport/policy"
+)
+
+// ending says which side ended something, and why.
+type ending struct {
+	side   Side
+	reason policy.Reason
+	err    error
+}
+
+// orderly reports whether a stream came to its announced or at least undisturbed end.
+func (e ending) orderly() bool {
+	return e.reason == policy.EndOfStream || e.reason == policy.Truncated
+}
+
+// relay moves bytes between two ends, both directions at once, until both are done or
+// something ends the session. It owns its goroutines: when run returns, they have ended.
+type relay struct {
+	client, upstream *end
+	up, down         flow // client to upstream, and back
+	clock            *clock
+
+	mu    sync.Mutex
+	cause ending // what ended the session
+}
+
+func newRelay(client, upstream *end, pipes *pipePool) *relay {
+	r := &relay{client: client, upstream: upstream}
+	r.up = flow{from: client, to: upstream, pipes: pipes}
+	r.down = flow{from: upstream, to: client, pipes: pipes}
+	return r
+}
+
+// run relays until the session is over and returns what ended it.
+func (r *relay) run(c *clock) ending {
+	r.clock = c
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.pump(&r.up)
+	}()
+	r.pump(&r.down)
+	<-done
+	return r.cause
+}
+
+// pump runs one direction and draws the consequences for the other.
+func (r *relay) pump(f *flow) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.abort(ending{Proxy, policy.InternalError, &panicked{p, debug.Stack()}})
+		}
+	}()
+	end := f.run(r.clock)
+	r.note(end)
+	switch {
+	case end.orderly():
+		r.clock.halfClosed()
+	case end.side == f.to.side && end.reason == policy.Reset:
+		// The receiver is gone, but what it sent before may still wait in its socket (a
+		// server that answers an upload early and closes). The other direction reads
+		// a dead socket, so it comes to its end by itself.
+		r.clock.halfClosed()
+	default:
+		r.interrupt()
+	}
+}
+
+// note remembers the first thing that ended the session, except that a disturbance
+// counts for more than the orderly end of one direction before it.
+func (r *relay) note(end ending) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cause.reason == "" || r.cause.orderly() && !end.orderly() {
+		r.cause = end
+	}
+}
+
+// abort ends the session now, whatever it is doing. Safe to call from anywhere, and again.
+func (r *relay) abort(cause ending) {
+	r.note(cause)
+	r.interrupt()
+}
+
+func (r *relay) interrupt() {
+	r.client.interrupt()
+	r.upstream.interrupt()
+}
+
+// close closes both ends in the way that the session's end demands, so that neither side takes
+// a cut stream for a complete one. Only for after run.
+func (r *relay) close() {
+	switch r.cause.reason {
+	case policy.EndOfStream, policy.Truncated:
+		r.client.conn.Close()
+		r.upstream.conn.Close()
+	case policy.IdleTimeout, policy.HalfCloseTimeout:
+		r.client.closeOrderly() // nothing was on its way
+		r.upstream.closeOrderly()
+	default:
+		r.client.closeAborted(r.cause)
+		r.upstream.closeAborted(r.cause)
+	}
+}
+
+// flow is one direction.
+type flow struct {
+	from, to *end
+	pipes    *pipePool
+	bytes    atomic.Int64 // delivered so far
+}
+
+// run moves bytes until one of the two ends stops it. The receiver has been told of
+// an orderly end when it returns.
+func (f *flow) run(c *clock) ending {
+	bulk := bulk{pipes: f.pipes}
+	for {
+		chunk, n, err := f.from.receive()
+		if err != nil {
+			return f.received(err)
+		}
+		full := n == len(chunk.data)
+		c.touch()
+		if err := f.to.send(chunk, n); err != nil {
+			return ending{f.to.side, reasonOfEnd(err), err}
+		}
+		c.touch()
+		f.bytes.Add(int64(n))
+		if bulk.promising(full) {
+			if err := bulk.move(f, c); err != nil {
+				return *err
+			}
+		}
+	}
+}
+
+// received ends the direction for the reason that no more bytes come.
+func (f *flow) received(err error) ending {
+	end := ending{f.from.side, reasonOfEnd(err), err}
+	if !end.orderly() {
+		return end
+	}
+	if err := f.to.closeWrite(); err != nil && !errors.Is(err, syscall.ENOTCONN) {
+		return ending{f.to.side, reasonOfEnd(err), err}
+	}
+	return end
+}
+
+// reasonOfEnd names what an error of an established connection means.
+func reasonOfEnd(err error) policy.Reason {
+	switch {
+	case errors.Is(err, errTruncated):
+		return policy.Truncated
+	case err == io.EOF:
+		return policy.EndOfStream
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+		return policy.Reset
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return policy.Shutdown // interrupted; the cause was noted before
+	case errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return policy.PeerDead
+	case isRemoteAlert(err):
+		return policy.PeerAlert
+	default:
+		return policy.ProtocolError
+	}
+}
+
+// isRemoteAlert reports whether the peer sent a TLS alert; crypto/tls marks those
+// with an operation name of its own.
+func isRemoteAlert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error"
+}

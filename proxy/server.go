@@ -1,0 +1,190 @@
+package proxy
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sallyport/policy"
+)
+
+// Server runs sessions: one [Server.Serve] for each listener, all of them under the current
+// [Generation]. Create it with [NewServer]; its methods are safe for concurrent use.
+type Server struct {
+	log      *slog.Logger
+	refusals *refusalLimit
+	pipes    pipePool
+	ctx      context.Context // ends dials when sessions are cut
+	cancel   context.CancelFunc
+
+	current  atomic.Pointer[Generation]
+	draining atomic.Bool
+	boot     string        // makes ids unique over restarts
+	serial   atomic.Uint64 // of the next session
+
+	mu       sync.Mutex
+	sessions map[*session]struct{}
+	cutting  bool          // no session may go on
+	idle     chan struct{} // closed when the last session ends while draining
+}
+
+// NewServer returns a server without a generation: call [Server.Swap] before Serve. Bulk
+// plaintext may take up to pipes pipes, two descriptors each; beyond that it is copied.
+func NewServer(log *slog.Logger, pipes int) *Server {
+	var boot [4]byte
+	rand.Read(boot[:]) // never fails
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Server{
+		log: log,
+		refusals: newRefusalLimit(func(n int) {
+			log.Warn("refusals left out of the log", KeySuppressed, n)
+		}),
+		pipes:    pipePool{most: pipes},
+		ctx:      ctx,
+		cancel:   cancel,
+		boot:     hex.EncodeToString(boot[:]),
+		sessions: make(map[*session]struct{}),
+	}
+}
+
+// Swap makes g the state of every session that begins from now on and returns the
+// previous one.
+func (s *Server) Swap(g *Generation) (previous *Generation) { return s.current.Swap(g) }
+
+// Serve runs a session for every connection that l yields, and returns when l is closed.
+// Sessions outlive it; see [Server.Drain].
+func (s *Server) Serve(l Listener) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		s.begin(l.Key(), conn)
+	}
+}
+
+// begin starts the session of an accepted connection.
+func (s *Server) begin(key string, conn net.Conn) {
+	gen := s.current.Load()
+	port := gen.Ports[key]
+	if port == nil { // the listener is on its way out
+		resetConn(conn)
+		return
+	}
+	peer := addrPort(conn.RemoteAddr())
+	sess := &session{
+		server:   s,
+		gen:      gen,
+		port:     port,
+		id:       s.boot + "-" + strconv.FormatUint(s.serial.Add(1), 16),
+		begun:    time.Now(),
+		accepted: conn,
+		conn:     conn,
+		facts:    policy.Facts{Application: port.Application, Port: port.ID, Source: peer, Peer: peer},
+	}
+	s.mu.Lock()
+	s.sessions[sess] = struct{}{}
+	s.mu.Unlock()
+	go func() {
+		defer s.ended(sess)
+		sess.run()
+	}()
+}
+
+func (s *Server) ended(sess *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, sess)
+	if s.idle != nil && len(s.sessions) == 0 {
+		close(s.idle)
+		s.idle = nil
+	}
+}
+
+// established makes a session's relay known, so that it can be cut; at once, if that is going on.
+func (s *Server) established(sess *session, r *relay) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sess.relay = r
+	if s.cutting {
+		r.abort(ending{side: Proxy, reason: policy.Shutdown})
+	}
+}
+
+// cut reports whether the server is ending its sessions.
+func (s *Server) cut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cutting
+}
+
+func (s *Server) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+// Sessions returns how many sessions there are, those in their handshake included.
+func (s *Server) Sessions() int { return s.count() }
+
+// Drain waits until every session has ended by itself. New connections that a listener
+// still yields are refused. If ctx ends first, the remaining sessions are cut and
+// Drain returns their number with ctx's error.
+func (s *Server) Drain(ctx context.Context) (cut int, err error) {
+	s.draining.Store(true)
+	idle := s.whenIdle()
+	defer s.pipes.close()
+	select {
+	case <-idle:
+		return 0, nil
+	case <-ctx.Done():
+	}
+	cut = s.cutAll()
+	<-idle
+	return cut, ctx.Err()
+}
+
+func (s *Server) whenIdle() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	idle := make(chan struct{})
+	if len(s.sessions) == 0 {
+		close(idle)
+	} else {
+		s.idle = idle
+	}
+	return idle
+}
+
+// cutAll ends every session at once.
+func (s *Server) cutAll() int {
+	s.cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cutting = true
+	for sess := range s.sessions {
+		if sess.relay != nil {
+			sess.relay.abort(ending{side: Proxy, reason: policy.Shutdown})
+			continue
+		}
+		sess.accepted.Close() // whatever step it is in fails
+	}
+	return len(s.sessions)
+}
+
+// addrPort returns a TCP address unmapped, and the invalid AddrPort for any other.
+func addrPort(addr net.Addr) netip.AddrPort {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := tcp.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

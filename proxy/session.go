@@ -1,0 +1,278 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"sallyport/policy"
+)
+
+// session is one accepted connection, from accept to its single log record.
+type session struct {
+	server *Server
+	gen    *Generation
+	port   *Port
+	id     string
+	begun  time.Time
+
+	accepted net.Conn // the client's socket
+	conn     net.Conn // the same, wrapped while bytes that were read ahead wait in it
+	origin   policy.Origin
+	facts    policy.Facts
+	relay    *relay // nil until both ends are there; guarded by server.mu
+	record   record
+}
+
+// run is the whole way of a connection. The steps before the relay either pass or refuse; a
+// refusal carries its reason code.
+func (s *session) run() {
+	defer s.recoverPanic()
+	upstream, client, err := s.prepare()
+	if err != nil {
+		s.refuse(client, err)
+		return
+	}
+	s.exchange(client, upstream)
+}
+
+// prepare is everything before the first byte of payload.
+func (s *session) prepare() (upstream, client *end, err error) {
+	if err := s.takePlace(); err != nil {
+		return nil, nil, err
+	}
+	if err := s.readOrigin(); err != nil {
+		return nil, nil, err
+	}
+	if err := s.judge(policy.Early); err != nil {
+		return nil, nil, err
+	}
+	if err := s.detect(); err != nil {
+		return nil, nil, err
+	}
+	client, err = s.meetClient()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.judge(policy.Final); err != nil {
+		return nil, client, err
+	}
+	upstream, err = s.dialUpstream()
+	return upstream, client, err
+}
+
+// takePlace refuses what the process cannot hold.
+func (s *session) takePlace() error {
+	switch {
+	case s.server.draining.Load():
+		return policy.Refuse(policy.Draining, nil)
+	case s.server.count() > s.gen.Limits.MaxConnections:
+		return policy.Refuse(policy.ConnectionLimit, nil)
+	default:
+		return nil
+	}
+}
+
+// readOrigin finds out where the connection comes from.
+func (s *session) readOrigin() error {
+	conn, origin, err := s.port.Front.Origin(s.conn)
+	s.origin = origin
+	if err != nil {
+		return err
+	}
+	s.conn = conn
+	s.facts.Source = origin.Source
+	return nil
+}
+
+// judge asks the policy. The final judgement is made on the finished handshake, so it
+// holds for resumed sessions too, where certificate callbacks are not called.
+func (s *session) judge(moment policy.Moment) error {
+	s.facts.Judged = moment
+	if state := s.record.state; state != nil {
+		s.facts.ServerName = state.ServerName
+		s.facts.Certificate = verifiedLeaf(state)
+	}
+	s.record.decision = s.port.Policy.Decide(&s.facts)
+	if !s.record.decision.Verdict.Passes() {
+		return policy.Refuse(s.record.decision.Reason, nil)
+	}
+	return nil
+}
+
+// detect finds out whether the client speaks TLS.
+func (s *session) detect() error {
+	s.facts.TLS = s.port.Mode == Secure
+	if s.port.Mode == AutoDetect {
+		start := time.Now()
+		conn, isTLS, err := s.port.Front.Detect(s.conn)
+		s.record.detect = time.Since(start)
+		if err != nil {
+			return err
+		}
+		s.conn, s.facts.TLS = conn, isTLS
+	}
+	s.record.mode = "plaintext"
+	if s.facts.TLS {
+		s.record.mode = "tls"
+	}
+	return nil
+}
+
+// meetClient completes the TLS handshake with a client that speaks TLS.
+func (s *session) meetClient() (*end, error) {
+	if !s.facts.TLS {
+		return plainEnd(Client, s.conn), nil
+	}
+	start := time.Now()
+	w := newWire(s.conn, s.gen.Limits.Lane, deadlineAfter(s.gen.Limits.HandshakeTimeout))
+	server := tls.Server(w, s.port.TLS)
+	err := shakeHands(w, server)
+	s.record.handshake = time.Since(start)
+	s.record.served = w.served
+	if err != nil {
+		return nil, refusedHandshake(err)
+	}
+	state := server.ConnectionState()
+	s.record.state = &state
+	return tlsEnd(Client, w, server), nil
+}
+
+// dialUpstream connects to the server: header first, then TLS, under one deadline.
+func (s *session) dialUpstream() (*end, error) {
+	start := time.Now()
+	defer func() { s.record.dial = time.Since(start) }()
+	target := s.port.Upstream(s.facts.ServerName)
+	s.record.upstream = target.Primary.String()
+
+	deadline := deadlineAfter(s.gen.Limits.DialTimeout)
+	ctx, cancel := contextUntil(s.server.ctx, deadline)
+	defer cancel()
+	conn, err := target.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.record.local = localAddress(conn)
+	upstream, err := s.introduce(target, conn, deadline)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return upstream, nil
+}
+
+// introduce does what comes before the payload on a new connection to the upstream.
+func (s *session) introduce(target *Target, conn net.Conn, deadline time.Time) (*end, error) {
+	if target.Header != NoHeader {
+		header, err := formatHeader(target.Header, s.origin, s.id, s.record.state)
+		if err == nil {
+			err = writeBy(conn, header, deadline)
+		}
+		if err != nil {
+			return nil, policy.Refuse(policy.UpstreamHeader, err)
+		}
+	}
+	if target.TLS == nil {
+		return plainEnd(Upstream, conn), nil
+	}
+	upstream, err := target.secure(conn, s.gen.Limits.Lane, deadline)
+	if err != nil {
+		return nil, err
+	}
+	state := upstream.tls.ConnectionState()
+	s.record.upstreamTLS = &state
+	return upstream, nil
+}
+
+// exchange relays until the session is over, closes both sides and writes the record.
+func (s *session) exchange(client, upstream *end) {
+	limits := &s.gen.Limits
+	r := newRelay(client, upstream, &s.server.pipes)
+	s.server.established(s, r)
+	p := startPulse(limits.DeadPeerTimeout, client, upstream, func(side Side) {
+		r.abort(ending{side: side, reason: policy.PeerDead})
+	})
+	c := startClock(limits, s.begun, p, func(reason policy.Reason) {
+		r.abort(ending{side: Proxy, reason: reason})
+	})
+	s.record.end = r.run(c)
+	c.stop()
+	s.record.in, s.record.out = r.up.bytes.Load(), r.down.bytes.Load()
+	r.close()
+	s.write()
+}
+
+// refuse ends a session that did not get as far as its relay.
+func (s *session) refuse(client *end, err error) {
+	reason := policy.ReasonOf(err, policy.InternalError)
+	if s.server.cut() {
+		reason = policy.Shutdown
+	}
+	s.record.decision.Verdict = policy.Deny
+	s.record.decision.Reason = reason
+	s.record.end = ending{side: Proxy, reason: reason, err: errors.Unwrap(err)}
+	if closedByClient(reason) {
+		s.record.end.side = Client
+	}
+	if client == nil && s.record.handshake > 0 {
+		closeLingering(s.accepted) // an alert is on its way
+	} else {
+		resetConn(s.accepted) // an orderly end would look like an empty answer
+	}
+	s.write()
+}
+
+// closedByClient tells the refusals in which it was the client who left.
+func closedByClient(reason policy.Reason) bool {
+	return reason == policy.DetectClosed || reason == policy.HandshakeClosed || reason == policy.HandshakeAlert
+}
+
+// recoverPanic keeps a defect that one connection meets from ending all the others.
+func (s *session) recoverPanic() {
+	if p := recover(); p != nil {
+		s.record.decision.Verdict = policy.Deny
+		s.record.decision.Reason = policy.InternalError
+		s.server.log.Error("panic in a session", KeyID, s.id, KeyError, fmt.Sprint(p), "stack", string(debug.Stack()))
+		resetConn(s.accepted)
+		s.write()
+	}
+}
+
+var noDeadline time.Time
+
+// deadlineAfter returns the moment a limit from now; no limit, no deadline.
+func deadlineAfter(limit time.Duration) time.Time {
+	if limit <= 0 {
+		return noDeadline
+	}
+	return time.Now().Add(limit)
+}
+
+func contextUntil(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
+	if deadline.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline)
+}
+
+func writeBy(conn net.Conn, b []byte, deadline time.Time) error {
+	if err := conn.SetWriteDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err := conn.Write(b); err != nil {
+		return err
+	}
+	return conn.SetWriteDeadline(noDeadline)
+}
+
+// localAddress names our end of the connection to the upstream; UNIX sockets have none.
+func localAddress(conn net.Conn) string {
+	if tcp, ok := conn.LocalAddr().(*net.TCPAddr); ok {
+		return tcp.String()
+	}
+	return ""
+}

@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"io"
+	"net"
+	"syscall"
+)
+
+// socket reads from a connection without holding a buffer while it waits: the
+// chunk is borrowed once there is something to read. Where the connection is no socket of
+// the operating system, or the system cannot do it, the chunk is held while waiting.
+//
+// One goroutine reads at a time. The connection stays its owner's.
+type socket struct {
+	conn net.Conn
+	raw  syscall.RawConn // nil: conn.Read is used
+
+	// The state of one read. It lives here, not in a closure, so that a read
+	// allocates nothing.
+	attempt func(fd uintptr) bool
+	offset  int
+	chunk   *chunk
+	n       int
+	err     error
+}
+
+func newSocket(conn net.Conn) *socket {
+	s := &socket{conn: conn}
+	if canAttempt {
+		if sc, ok := conn.(syscall.Conn); ok {
+			s.raw, _ = sc.SyscallConn()
+		}
+	}
+	s.attempt = s.readOnce
+	return s
+}
+
+// read blocks until bytes arrive and returns them in a chunk, from offset on; the chunk is
+// the caller's to give back. At the end of the stream it returns [io.EOF]. The connection's
+// read deadline holds.
+func (s *socket) read(offset int) (*chunk, int, error) {
+	if s.raw == nil {
+		return s.readHolding(offset)
+	}
+	s.offset, s.chunk, s.n, s.err = offset, nil, 0, nil
+	if err := s.raw.Read(s.attempt); err != nil {
+		return nil, 0, err
+	}
+	c := s.chunk
+	s.chunk = nil
+	if s.err != nil {
+		return nil, 0, s.err
+	}
+	return c, s.n, nil
+}
+
+func (s *socket) readHolding(offset int) (*chunk, int, error) {
+	c := takeChunk()
+	n, err := s.conn.Read(c.data[offset:])
+	if n > 0 {
+		return c, n, nil // an error comes again with the next read
+	}
+	c.giveBack()
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return nil, 0, err
+}

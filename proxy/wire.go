@@ -1,0 +1,254 @@
+package proxy
+
+import (
+	"crypto/x509"
+	"encoding/binary"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// wire is the socket under a TLS connection. It stands between crypto/tls and
+// the network so that
+//
+//   - reading takes what the socket has in one system call and hands it out
+//     record by record: crypto/tls never keeps more than the rest of one record, and
+//     whether more is ready is known without asking the system;
+//   - while the session is relayed, a read never waits inside crypto/tls: it
+//     returns errNoRecord, and the relay waits in [wire.fill] where no buffer is held;
+//   - the records of one copy step go out in one write (cork, flush);
+//   - a handshake occupies its place in the lane only while it computes.
+//
+// Reads belong to one goroutine, writes may come from any.
+type wire struct {
+	net.Conn // the bare socket: deadlines, addresses, writes
+	socket   *socket
+
+	ahead   []byte // read before the wire existed, not yet looked at
+	in      *chunk // encrypted bytes that wait; nil when there are none
+	at, end int    // what of in is left
+	left    int    // bytes of the current record that were not handed out yet
+	split   [recordHeader - 1]byte
+	nsplit  int  // bytes in split: the beginning of a header whose rest has not come
+	relayed bool // reads do not wait any more
+	ended   bool // the socket's stream is over
+
+	lane     *Lane // nil outside the handshake
+	inLane   bool
+	deadline time.Time
+
+	served *x509.Certificate
+
+	mu  sync.Mutex
+	out *sealed // nil: writes go straight to the socket
+}
+
+const recordHeader = 5 // type, version, length (RFC 8446, section 5.1)
+
+// prefixed is a connection from which bytes were read ahead.
+type prefixed interface {
+	Prefix() []byte
+	NetConn() net.Conn
+}
+
+// bare takes a connection apart into its socket and what was read ahead from it.
+func bare(conn net.Conn) (net.Conn, []byte) {
+	if p, ok := conn.(prefixed); ok {
+		return p.NetConn(), p.Prefix()
+	}
+	return conn, nil
+}
+
+// newWire returns a wire for a handshake that ends by the deadline.
+func newWire(conn net.Conn, lane *Lane, deadline time.Time) *wire {
+	conn, ahead := bare(conn)
+	return &wire{
+		Conn:     conn,
+		socket:   newSocket(conn),
+		ahead:    ahead,
+		lane:     lane,
+		deadline: deadline,
+	}
+}
+
+// again says that no whole record has arrived. crypto/tls keeps what it has and
+// can be asked again, since the error calls itself temporary.
+type again struct{}
+
+func (again) Error() string   { return "no whole record yet" }
+func (again) Timeout() bool   { return true }
+func (again) Temporary() bool { return true }
+
+var errNoRecord net.Error = again{}
+
+// Read hands out bytes of at most one record. In the handshake it waits for them.
+func (w *wire) Read(p []byte) (int, error) {
+	for {
+		if n := w.handOut(p); n > 0 {
+			return n, nil
+		}
+		if w.relayed {
+			return 0, errNoRecord
+		}
+		if err := w.fillOutsideLane(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// handOut copies what may be read of the current record.
+func (w *wire) handOut(p []byte) int {
+	if w.in == nil {
+		return 0
+	}
+	waiting := w.in.data[w.at:w.end]
+	if w.left == 0 {
+		if len(waiting) < recordHeader {
+			return 0
+		}
+		w.left = recordHeader + int(binary.BigEndian.Uint16(waiting[3:]))
+	}
+	n := copy(p, waiting[:min(len(waiting), w.left)])
+	w.at += n
+	w.left -= n
+	if w.at == w.end {
+		w.in.giveBack()
+		w.in = nil
+	}
+	return n
+}
+
+// ready reports whether Read can hand something out without waiting.
+func (w *wire) ready() bool {
+	return w.in != nil && (w.left > 0 || w.end-w.at >= recordHeader)
+}
+
+// fill waits for the socket and takes what it has. No buffer is held while it waits: the few
+// bytes of a split record header are put aside for that time.
+func (w *wire) fill() error {
+	if w.in != nil { // at most four bytes, see ready
+		w.nsplit = copy(w.split[:], w.in.data[w.at:w.end])
+		w.in.giveBack()
+		w.in = nil
+	}
+	c, n, err := w.next(w.nsplit)
+	if err != nil {
+		w.ended = w.ended || err == io.EOF
+		if w.ended && w.nsplit > 0 {
+			return io.ErrUnexpectedEOF
+		}
+		return err
+	}
+	copy(c.data[:], w.split[:w.nsplit])
+	w.in, w.at, w.end = c, 0, w.nsplit+n
+	w.nsplit = 0
+	return nil
+}
+
+// next returns what was read ahead, and then what the socket has.
+func (w *wire) next(offset int) (*chunk, int, error) {
+	if len(w.ahead) == 0 {
+		w.ahead = nil
+		return w.socket.read(offset)
+	}
+	c := takeChunk()
+	n := copy(c.data[offset:], w.ahead)
+	w.ahead = w.ahead[n:]
+	return c, n, nil
+}
+
+// Write sends p, or keeps it for flush while corked.
+func (w *wire) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.out == nil {
+		return w.writeOutsideLane(p)
+	}
+	if len(p) > len(w.out.data)-w.out.n {
+		if err := w.sendCorked(); err != nil {
+			return 0, err
+		}
+		if len(p) > len(w.out.data) {
+			return w.Conn.Write(p)
+		}
+	}
+	w.out.n += copy(w.out.data[w.out.n:], p)
+	return len(p), nil
+}
+
+// cork collects what is written until flush.
+func (w *wire) cork() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.out == nil {
+		w.out = takeSealed()
+	}
+}
+
+// flush sends what was collected in one write.
+func (w *wire) flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.out == nil {
+		return nil
+	}
+	err := w.sendCorked()
+	w.out.giveBack()
+	w.out = nil
+	return err
+}
+
+func (w *wire) sendCorked() error {
+	_, err := w.Conn.Write(w.out.data[:w.out.n])
+	w.out.n = 0
+	return err
+}
+
+// fillOutsideLane is fill for the handshake, which leaves its place to others while it
+// waits for the peer.
+func (w *wire) fillOutsideLane() error {
+	w.leaveLane()
+	if err := w.fill(); err != nil {
+		return err
+	}
+	return w.enterLane()
+}
+
+func (w *wire) writeOutsideLane(p []byte) (int, error) {
+	held := w.inLane
+	w.leaveLane()
+	n, err := w.Conn.Write(p)
+	if err != nil || !held {
+		return n, err
+	}
+	return n, w.enterLane()
+}
+
+func (w *wire) enterLane() error {
+	if w.lane == nil || w.inLane {
+		return nil
+	}
+	if err := w.lane.enter(w.deadline); err != nil {
+		return err
+	}
+	w.inLane = true
+	return nil
+}
+
+func (w *wire) leaveLane() {
+	if w.inLane {
+		w.inLane = false
+		w.lane.leave()
+	}
+}
+
+// handshakeOver ends the handshake's rules; from now on reads do not wait.
+func (w *wire) handshakeOver() {
+	w.leaveLane()
+	w.lane = nil
+	w.relayed = true
+}
+
+// CertificateServed is told by the certificate's provider which one it chose.
+func (w *wire) CertificateServed(leaf *x509.Certificate) { w.served = leaf }
