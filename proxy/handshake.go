@@ -33,10 +33,14 @@ func shakeHands(w *wire, conn *tls.Conn) error {
 	}()
 	err := <-done
 	w.handshakeOver()
-	if err != nil {
+	switch {
+	case err != nil && w.alert != nil:
+		return w.alert
+	case err != nil:
 		return err
+	default:
+		return w.SetDeadline(noDeadline)
 	}
-	return w.SetDeadline(noDeadline)
 }
 
 // panicked is a panic that was caught: one hostile connection must not end the others.

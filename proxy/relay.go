@@ -178,9 +178,10 @@ func reasonOfEnd(err error) policy.Reason {
 	}
 }
 
-// isRemoteAlert reports whether the peer sent a TLS alert; crypto/tls marks those
-// with an operation name of its own.
+// remoteError is the operation that crypto/tls names in the error for an alert from the peer.
+const remoteError = "remote error"
+
 func isRemoteAlert(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "remote error"
+	return ok && op.Op == remoteError
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
 	"io"
@@ -39,6 +40,7 @@ type wire struct {
 	deadline time.Time
 
 	served *x509.Certificate
+	alert  error // a fatal alert that came unencrypted during the handshake
 
 	mu  sync.Mutex
 	out *sealed // nil: writes go straight to the socket
@@ -108,6 +110,9 @@ func (w *wire) handOut(p []byte) int {
 			return 0
 		}
 		w.left = recordHeader + int(binary.BigEndian.Uint16(waiting[3:]))
+		if !w.relayed {
+			w.noteAlert(waiting)
+		}
 	}
 	n := copy(p, waiting[:min(len(waiting), w.left)])
 	w.at += n
@@ -117,6 +122,16 @@ func (w *wire) handOut(p []byte) int {
 		w.in = nil
 	}
 	return n
+}
+
+// noteAlert remembers a fatal alert that its peer sent without encryption. OpenSSL does that in TLS 1.3
+// when it rejects our certificate; crypto/tls expects encryption by then and would only
+// say that the record is damaged.
+func (w *wire) noteAlert(record []byte) {
+	const alertType, alertSize, fatal = 21, 2, 2 // RFC 8446, sections 5.1 and 6; encrypted alerts are longer
+	if w.left == recordHeader+alertSize && len(record) >= w.left && record[0] == alertType && record[recordHeader] == fatal {
+		w.alert = &net.OpError{Op: remoteError, Err: tls.AlertError(record[recordHeader+1])}
+	}
 }
 
 // ready reports whether Read can hand something out without waiting.

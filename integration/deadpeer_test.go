@@ -1,0 +1,113 @@
+//go:build integration
+
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// namespace is a network namespace of the test's own, with a loopback of its own.
+type namespace struct {
+	name string
+	exec []string // puts a command into it
+}
+
+func newNamespace(t *testing.T) namespace {
+	t.Helper()
+	ip := need(t, "ip")
+	if os.Getuid() != 0 {
+		t.Skip("only root can make network namespaces")
+	}
+	ns := namespace{name: fmt.Sprintf("sallyport-%d-%d", os.Getpid(), time.Now().UnixNano()%1e6)}
+	ns.exec = []string{ip, "netns", "exec", ns.name}
+	client{}.must(t, ip, "netns", "add", ns.name)
+	t.Cleanup(func() { // not by client, which ends with the test
+		if out, err := exec.Command(ip, "netns", "del", ns.name).CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
+	ns.run(t, ip, "link", "set", "lo", "up")
+	return ns
+}
+
+func (ns namespace) run(t *testing.T, command ...string) string {
+	t.Helper()
+	return client{}.must(t, ns.exec[0], plus(ns.exec[1:], command...)...)
+}
+
+// cut drops everything on the namespace's loopback to and from a TCP port, as a dead host would.
+func (ns namespace) cut(t *testing.T, port string) {
+	t.Helper()
+	nft := need(t, "nft")
+	ns.run(t, nft, "add table ip cut; add chain ip cut in { type filter hook input priority 0; };"+
+		" add rule ip cut in tcp dport "+port+" drop; add rule ip cut in tcp sport "+port+" drop")
+}
+
+// A server that falls silent is noticed whether nothing or something is on its way to it, and the client learns of it.
+func TestDeadUpstream(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		send bool
+	}{
+		{"while the session is quiet", false},
+		{"while bytes are on their way", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ns := newNamespace(t)
+			socat := need(t, "socat")
+			const upstream = "12345"
+			server := launch{prefix: ns.exec}.start(t, `
+limits.dead_peer_timeout = "3s"
+[[application]]
+name = "a"
+upstream.primary = "127.0.0.1:`+upstream+`"
+[[application.port]]
+id = "p"
+listen = "unix:p.sock"
+mode = "plaintext"
+`)
+			start(t, exec.Command(ns.exec[0], plus(ns.exec[1:], socat, "TCP-LISTEN:"+upstream+",bind=127.0.0.1,fork,reuseaddr", "EXEC:cat")...))
+			conn := dialThrough(t, filepath.Join(filepath.Dir(server.config), "p.sock"))
+			ns.cut(t, upstream)
+			if c.send {
+				if _, err := conn.Write([]byte("into the void")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if rest, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) || len(rest) > 0 {
+				t.Fatalf("the client was left hanging: %q, %v", rest, err)
+			}
+			server.wantRecord(t, fields{keyClosedBy: "upstream", keyCloseReason: "peer_dead"})
+		})
+	}
+}
+
+// dialThrough connects to an echo server behind a UNIX socket, and returns once a byte came back.
+func dialThrough(t *testing.T, path string) net.Conn {
+	t.Helper()
+	var conn net.Conn
+	waitFor(t, "the echo server", func() bool {
+		var err error
+		if conn, err = net.Dial("unix", path); err != nil {
+			return false
+		}
+		conn.SetDeadline(time.Now().Add(2 * patience))
+		if _, err = conn.Write([]byte("x")); err == nil {
+			_, err = io.ReadFull(conn, make([]byte, 1))
+		}
+		if err != nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
