@@ -79,7 +79,9 @@ func (c *Certificate) check(now time.Time, purpose Purpose, trust *Trust) []*fin
 		current = current && (f == nil || f.warning)
 		findings = append(findings, f)
 	}
-	if trust != nil && current { // an expired chain leads nowhere, and that was just said
+	// A client's certificate is verified by its server, so the CA here, which verifies the server, says
+	// nothing about it. An expired chain leads nowhere, and that was just said.
+	if purpose == ForServer && trust != nil && current {
 		findings = append(findings, c.checkTrust(now, trust))
 	}
 	return findings
@@ -151,7 +153,7 @@ func (c *Certificate) checkTrust(now time.Time, trust *Trust) *finding {
 			first = err
 		}
 	}
-	return found("is an intermediate certificate missing after the leaf, or is trusted_ca another CA's?",
+	return found("is an intermediate missing after the leaf? if its CA is another one, append that to the certificate's file, not to trusted_ca, which says whom clients are trusted by",
 		"the chain of %s does not lead to the CA in trusted_ca: %w", subject(c.Leaf), first)
 }
 

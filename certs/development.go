@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -44,16 +46,51 @@ func Development(dir string, names []string, now time.Time) (Files, []string, er
 		return files, nil, err
 	}
 	d := devDir(dir)
-	leaves := []leaf{
-		{name: devHost, subject: dns[0], dns: dns, ips: ips, usage: x509.ExtKeyUsageServerAuth},
-		{name: devClient, subject: "sallyport development client", usage: x509.ExtKeyUsageClientAuth},
-	}
+	leaves := devLeaves(dns, ips)
 	// Without the lock first: where everything is in place, a directory that is read-only will do.
 	if complete, err := d.complete(leaves, now); err != nil || complete {
 		return files, nil, err
 	}
 	created, err := d.create(leaves, now)
 	return files, created, err
+}
+
+func devLeaves(dns []string, ips []net.IP) []leaf {
+	return []leaf{
+		{name: devHost, subject: dns[0], dns: dns, ips: ips, usage: x509.ExtKeyUsageServerAuth},
+		{name: devClient, subject: "sallyport development client", usage: x509.ExtKeyUsageClientAuth},
+	}
+}
+
+// CheckDevelopment reports what would keep Development from doing its work, without writing anything.
+func CheckDevelopment(dir string, names []string, now time.Time) error {
+	dns, ips, err := hostNames(names)
+	if err != nil {
+		return err
+	}
+	d := devDir(dir)
+	complete, err := d.complete(devLeaves(dns, ips), now)
+	if err != nil || complete {
+		return err
+	}
+	return creatable(dir)
+}
+
+// creatable reports why nothing could be made in dir, which may not exist yet.
+func creatable(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir:
+		return creatable(filepath.Dir(dir))
+	case err != nil:
+		return fmt.Errorf("development CA: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("development CA: %s is not a directory", dir)
+	case !writable(dir):
+		return fmt.Errorf("development CA: nothing can be written into %s", dir)
+	default:
+		return nil
+	}
 }
 
 // devDir is a development CA's directory.
@@ -195,6 +232,9 @@ func loadPEM[T any](path string, parse func(string, []block) (T, *finding)) (val
 	}
 	if f == nil {
 		value, f = parse(path, blocks)
+	}
+	if f != nil && (errors.Is(f.err, fs.ErrPermission) || errors.Is(f.err, syscall.ENOTDIR)) {
+		return value, fmt.Errorf("%s: %w", path, f.err) // not the content's fault
 	}
 	if f != nil {
 		return value, fmt.Errorf("%s: %w: repair it, or remove it with its other half to have both made anew", path, f.err)

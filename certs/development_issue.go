@@ -87,7 +87,7 @@ func hostNames(names []string) (dns []string, ips []net.IP, err error) {
 			}
 			continue
 		}
-		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.*") != "" || len(name) > 253 {
+		if !IsHostName(name) {
 			return nil, nil, fmt.Errorf("development certificate: %q is neither a DNS name nor an address", cut(name))
 		}
 		if !slices.Contains(dns, name) {
@@ -95,6 +95,15 @@ func hostNames(names []string) (dns []string, ips []net.IP, err error) {
 		}
 	}
 	return dns, ips, nil
+}
+
+// IsHostName reports whether a development certificate can have this name.
+func IsHostName(name string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.*"
+	if _, err := netip.ParseAddr(name); err == nil {
+		return true
+	}
+	return name != "" && len(name) <= 253 && strings.Trim(name, letters) == ""
 }
 
 // issue signs a certificate and writes it.

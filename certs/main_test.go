@@ -73,6 +73,8 @@ type servedConn struct {
 	certificate *x509.Certificate
 }
 
+func (c *servedConn) ClientHello(*tls.ClientHelloInfo) {}
+
 func (c *servedConn) CertificateServed(leaf *x509.Certificate) { c.certificate = leaf }
 
 // loopback returns the two ends of a connection. It is a real one: over net.Pipe, which buffers

@@ -117,11 +117,11 @@ func TestCertificateProblems(t *testing.T) {
 			leaf := mid.Server(b.t, "a.example.com")
 			leaf.Chain = leaf.Chain[:1]
 			return b.files(leaf)
-		}, []string{"certificate[0]: a.crt: the chain of a.example.com does not lead to the CA in trusted_ca: x509: certificate signed by unknown authority | is an intermediate certificate missing after the leaf, or is trusted_ca another CA's?"}},
+		}, []string{"certificate[0]: a.crt: the chain of a.example.com does not lead to the CA in trusted_ca: x509: certificate signed by unknown authority | is an intermediate missing after the leaf? if its CA is another one, append that to the certificate's file, not to trusted_ca, which says whom clients are trusted by"}},
 		{"another CA", func(b bench) Files {
 			return b.files(testpki.NewNamed(b.t, "other", testpki.Options{}).Server(b.t, "a.example.com"))
 		},
-			[]string{"certificate[0]: a.crt: the chain of a.example.com does not lead to the CA in trusted_ca: x509: certificate signed by unknown authority | is an intermediate certificate missing after the leaf, or is trusted_ca another CA's?"}},
+			[]string{"certificate[0]: a.crt: the chain of a.example.com does not lead to the CA in trusted_ca: x509: certificate signed by unknown authority | is an intermediate missing after the leaf? if its CA is another one, append that to the certificate's file, not to trusted_ca, which says whom clients are trusted by"}},
 		{"another CA, whose root is in the file", func(b bench) Files {
 			other := testpki.NewNamed(b.t, "other", testpki.Options{})
 			leaf := other.Server(b.t, "a.example.com")

@@ -29,9 +29,11 @@ type Named struct {
 	Credentials *Credentials // nil: the default's
 }
 
-// Served is implemented by connections that want to know which certificate was chosen for them. It
-// is called during the handshake, in the handshake's goroutine.
-type Served interface {
+// Watcher is implemented by connections that want to know what their client asked for, also when
+// nothing came of it, and which certificate was chosen for it. It is called during the handshake,
+// in the handshake's goroutine.
+type Watcher interface {
+	ClientHello(*tls.ClientHelloInfo)
 	CertificateServed(leaf *x509.Certificate)
 }
 
@@ -100,10 +102,18 @@ func (s Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 		return nil, errNoCertificate
 	}
 	chosen := suitable(hello, credentials.Certificates)
-	if conn, ok := hello.Conn.(Served); ok {
+	if conn, ok := hello.Conn.(Watcher); ok {
 		conn.CertificateServed(chosen.Leaf)
 	}
 	return &chosen.TLS, nil
+}
+
+// tellWatcher is tls.Config.GetConfigForClient, which is called first of all and changes nothing here.
+func tellWatcher(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	if conn, ok := hello.Conn.(Watcher); ok {
+		conn.ClientHello(hello)
+	}
+	return nil, nil
 }
 
 // suitable returns the first certificate that the client can use and that has its server name, or
@@ -133,6 +143,7 @@ func (s Server) config(now func() time.Time) *tls.Config {
 	c := s.Profile.config()
 	c.Time = now
 	c.NextProtos = slices.Clone(s.ALPN)
+	c.GetConfigForClient = tellWatcher
 	c.GetCertificate = s.certificate
 	c.SessionTicketsDisabled = true
 	if s.ClientAuth == AuthNone {

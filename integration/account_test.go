@@ -43,6 +43,7 @@ func accountOf(t *testing.T, name string) account {
 // command prepares a program that runs as this account.
 func (a account) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
+	cmd.Dir = os.TempDir() // the test's own may be closed to other users
 	if os.Getuid() == 0 && a.uid != 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}}
 	}

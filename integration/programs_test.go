@@ -20,6 +20,7 @@ var programs = map[string]struct{ place, debian string }{
 	"ldapsearch":              {debian: "ldap-utils"},
 	"ldapwhoami":              {debian: "ldap-utils"},
 	"nft":                     {"/usr/sbin/nft", "nftables"},
+	"nsenter":                 {debian: "util-linux"},
 	"openssl":                 {debian: "openssl"},
 	"pgbench":                 {"/usr/lib/postgresql/*/bin/pgbench", "postgresql"},
 	"postgres":                {"/usr/lib/postgresql/*/bin/postgres", "postgresql"},

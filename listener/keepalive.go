@@ -7,9 +7,9 @@ import (
 
 const keepaliveProbes = 3
 
-// keepalive spreads the time until a dead peer is given up: half of it without a word, then three
+// KeepAlive spreads the time until a dead peer is given up: half of it without a word, then three
 // probes a sixth apart. The unit of the kernel is one second, so that is the least.
-func keepalive(deadPeer time.Duration) net.KeepAliveConfig {
+func KeepAlive(deadPeer time.Duration) net.KeepAliveConfig {
 	if deadPeer <= 0 {
 		return net.KeepAliveConfig{}
 	}

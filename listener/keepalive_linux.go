@@ -19,7 +19,7 @@ const acceptedInherit = true
 // (ETIMEDOUT 2.3 s after a 2 s timeout; without it the write waits on).
 // A client that pauses is not dead; whoever knows what the session does may set it.
 func tune(raw syscall.RawConn, deadPeer time.Duration) error {
-	cfg := keepalive(deadPeer)
+	cfg := KeepAlive(deadPeer)
 	var err error
 	if ctlErr := raw.Control(func(fd uintptr) { err = setKeepalive(int(fd), cfg) }); ctlErr != nil {
 		return ctlErr

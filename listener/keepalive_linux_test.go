@@ -66,7 +66,7 @@ func TestAcceptedOptions(t *testing.T) {
 		deadPeer time.Duration
 		want     options
 	}{
-		{0, options{KeepAlive: 1, Idle: 30, Interval: 10, Count: 3, NoDelay: 1}},
+		{0, options{NoDelay: 1}},
 		{18 * time.Second, options{KeepAlive: 1, Idle: 9, Interval: 3, Count: 3, NoDelay: 1}},
 		{-1, options{NoDelay: 1}},
 		{30 * time.Second, options{KeepAlive: 1, Idle: 15, Interval: 5, Count: 3, NoDelay: 1}},

@@ -16,8 +16,8 @@ func TestKeepalive(t *testing.T) {
 		9 * time.Second:  {Enable: true, Idle: 4 * time.Second, Interval: time.Second, Count: 3},
 		time.Millisecond: {Enable: true, Idle: time.Second, Interval: time.Second, Count: 3},
 	} {
-		if diff := cmp.Diff(want, keepalive(deadPeer)); diff != "" {
-			t.Errorf("keepalive(%v) (-want +got):\n%s", deadPeer, diff)
+		if diff := cmp.Diff(want, KeepAlive(deadPeer)); diff != "" {
+			t.Errorf("KeepAlive(%v) (-want +got):\n%s", deadPeer, diff)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (l *Listener) prepare(conn net.Conn) net.Conn {
 		return conn
 	}
 	// It fails only on a connection that is gone already, as its first read will tell.
-	_ = tcp.SetKeepAliveConfig(keepalive(l.Spec().deadPeer()))
+	_ = tcp.SetKeepAliveConfig(KeepAlive(l.Spec().deadPeer()))
 	return conn
 }
 

@@ -11,6 +11,8 @@ import (
 	"sallyport/policy"
 )
 
+var errUntrusted = errors.New("the sender is not in proxy_trusted")
+
 // Origin tells who connects, by the PROXY header where the port demands one.
 //
 // It blocks until the header is complete, at most for HeaderTimeout. The returned
@@ -26,7 +28,7 @@ func (f *Front) Origin(conn net.Conn) (net.Conn, Origin, error) {
 		return conn, origin, nil
 	}
 	if !f.trusts(conn) {
-		return nil, origin, policy.Refuse(policy.HeaderUntrusted, fmt.Errorf("%s is no trusted sender", conn.RemoteAddr()))
+		return nil, origin, policy.Refuse(policy.HeaderUntrusted, errUntrusted)
 	}
 	timeout := orDefault(f.HeaderTimeout, DefaultHeaderTimeout)
 	if err := conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {

@@ -15,9 +15,6 @@ const (
 	networkSystemd = "systemd"
 )
 
-// DefaultDeadPeer is what a zero Spec.DeadPeer means.
-const DefaultDeadPeer = time.Minute
-
 // Spec says which socket is wanted.
 type Spec struct {
 	// Network is tcp, tcp4, tcp6, unix, or systemd. With tcp an address without a host or
@@ -32,7 +29,7 @@ type Spec struct {
 	ID string
 
 	// DeadPeer is after how long a TCP peer that answers no keepalive probe is given up.
-	// Zero means DefaultDeadPeer, negative means no probes. It may change while the socket
+	// Zero or less means no probes. It may change while the socket
 	// stays open; connections accepted before keep theirs.
 	DeadPeer time.Duration
 }
@@ -104,8 +101,8 @@ func canonicalHost(network, host string) (string, string) {
 
 // deadPeer returns the time after which a silent peer is given up; 0 for never.
 func (s Spec) deadPeer() time.Duration {
-	if s.DeadPeer < 0 || !s.isTCP() && s.Network != networkSystemd {
+	if !s.isTCP() && s.Network != networkSystemd {
 		return 0
 	}
-	return orDefault(s.DeadPeer, DefaultDeadPeer)
+	return s.DeadPeer
 }

@@ -17,8 +17,10 @@ const (
 	KeyResumed         = "resumed"
 	KeySNI             = "sni"
 	KeyALPN            = "alpn"
+	KeyOffered         = "tls_offered"
 	KeyPeerSubject     = "peer_subject"
 	KeyPeerSerial      = "peer_serial"
+	KeyUnverified      = "peer_subject_unverified"
 	KeyCertificate     = "certificate"
 	KeyUpstream        = "upstream"
 	KeyUpstreamLocal   = "upstream_local"
@@ -63,24 +65,26 @@ func Attributes() []Attribute {
 		{KeyResumed, "whether the client resumed an earlier TLS session"},
 		{KeySNI, "server name that the client asked for"},
 		{KeyALPN, "application protocol that was agreed on"},
+		{KeyOffered, "newest TLS version that the client offered; only where the handshake failed"},
 		{KeyPeerSubject, "subject of the client's verified certificate"},
 		{KeyPeerSerial, "serial number of the client's verified certificate, hexadecimal"},
+		{KeyUnverified, "subject of the certificate that the client showed, which anybody can write; only where the handshake failed"},
 		{KeyCertificate, "certificate that was served: subject and serial number; absent on resumed sessions, which serve none"},
 		{KeyUpstream, "upstream endpoint"},
 		{KeyUpstreamLocal, "local address and port of the connection to the upstream"},
 		{KeyUpstreamTLS, "TLS version with the upstream"},
 		{KeyUpstreamResumed, "whether the TLS session with the upstream was resumed"},
-		{KeyBytesIn, "payload bytes delivered from the client to the upstream"},
-		{KeyBytesOut, "payload bytes delivered from the upstream to the client"},
+		{KeyBytesIn, "payload bytes delivered from the client to the upstream; of a session that was cut, without what was half delivered"},
+		{KeyBytesOut, "payload bytes delivered from the upstream to the client; likewise"},
 		{KeyDetect, "milliseconds spent on telling TLS from plaintext"},
 		{KeyHandshake, "milliseconds of the TLS handshake with the client"},
 		{KeyDial, "milliseconds to connect to the upstream, its TLS handshake included"},
 		{KeyTotal, "milliseconds from accept to the end"},
 		{KeyVerdict, "`allow`, `deny` or `audit-deny`"},
 		{KeyRule, "id of the policy rule that decided"},
-		{KeyReason, "reason code of the verdict, or of the step that failed"},
+		{KeyReason, "reason code of the verdict"},
 		{KeyClosedBy, "who ended the session: `client`, `upstream` or `sallyport`"},
-		{KeyCloseReason, "reason code of the end"},
+		{KeyCloseReason, "reason code of the end; the same as reason where a session was refused"},
 		{KeyError, "the underlying error, for people"},
 		{KeySuppressed, "refusals before this one that were counted but not logged"},
 	}

@@ -7,7 +7,7 @@ import "sync"
 const (
 	chunkSize  = 64 << 10
 	recordSize = 16 << 10                            // most plaintext in one TLS record (RFC 8446, section 5.1)
-	sealedSize = chunkSize + chunkSize/recordSize*64 // the same, encrypted: header, nonce, tag and padding of each record
+	sealedSize = chunkSize + chunkSize/recordSize*96 // the same, encrypted: header, nonce, tag and padding of each record
 )
 
 // chunk is a borrowed buffer. It is held only while bytes are in it: an idle

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"io"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +14,6 @@ type bulk struct {
 	pipes  *pipePool
 	full   int
 	refuse bool // the kernel cannot splice these sockets
-	from   syscall.RawConn
 	to     syscall.RawConn
 }
 
@@ -43,7 +41,7 @@ func (b *bulk) move(f *flow, c *clock) *ending {
 	}
 	b.full = 0
 	for {
-		p, n, err := b.receive()
+		p, n, err := b.receive(f.from.socket)
 		if err != nil {
 			end := f.received(err)
 			return &end
@@ -55,6 +53,7 @@ func (b *bulk) move(f *flow, c *clock) *ending {
 		err = b.send(p, n)
 		if err != nil {
 			b.pipes.destroy(p)
+			f.to.cut = true
 			return &ending{f.to.side, reasonOfEnd(err), err}
 		}
 		b.pipes.giveBack(p)
@@ -70,14 +69,14 @@ func (b *bulk) possible(f *flow) bool {
 	if f.from.tls != nil || f.to.tls != nil || len(f.from.ahead) > 0 {
 		return false
 	}
-	b.from, b.to = f.from.socket.raw, f.to.socket.raw
-	return b.from != nil && b.to != nil
+	b.to = f.to.socket.raw
+	return f.from.socket.raw != nil && b.to != nil
 }
 
 // receive waits for bytes and takes them into a pipe. A nil pipe means that this
 // direction has to go on without splicing.
-func (b *bulk) receive() (p *pipe, n int, err error) {
-	rawErr := b.from.Read(func(fd uintptr) bool {
+func (b *bulk) receive(from *socket) (p *pipe, n int, err error) {
+	rawErr := from.raw.Read(func(fd uintptr) bool {
 		if p = b.pipes.take(); p == nil {
 			return true
 		}
@@ -91,7 +90,7 @@ func (b *bulk) receive() (p *pipe, n int, err error) {
 			b.refuse = true
 			err = nil
 		case err == nil && n == 0:
-			err = io.EOF
+			err = from.streamEnd(int(fd))
 		}
 		if n <= 0 || err != nil {
 			b.pipes.giveBack(p)

@@ -17,6 +17,10 @@ type clock struct {
 	expired  func(policy.Reason) // called at most once, in its own goroutine
 	pulse    *pulse              // told when bytes move; may be nil
 
+	// quiet says for how long the sockets themselves have moved nothing, if they can tell. What waits
+	// in them for a slow reader moves without anybody here touching it.
+	quiet func() (time.Duration, bool)
+
 	begun  time.Time
 	last   atomic.Int64 // when the last byte moved, since begun
 	halved atomic.Bool  // one direction has ended
@@ -24,13 +28,14 @@ type clock struct {
 }
 
 // startClock starts watching. The session began at begun, which its lifetime counts from.
-func startClock(limits *Limits, begun time.Time, pulse *pulse, expired func(policy.Reason)) *clock {
+func startClock(limits *Limits, begun time.Time, pulse *pulse, quiet func() (time.Duration, bool), expired func(policy.Reason)) *clock {
 	c := &clock{
 		idle:     limits.IdleTimeout,
 		half:     limits.HalfCloseTimeout,
 		lifetime: limits.MaxLifetime,
 		expired:  expired,
 		pulse:    pulse,
+		quiet:    quiet,
 		begun:    begun,
 	}
 	c.touch()
@@ -66,12 +71,28 @@ func (c *clock) check() {
 	reason, due := c.next()
 	switch {
 	case reason == "":
+	case due <= now && reason != policy.LifetimeLimit && c.movedSince(now):
+		c.check()
 	case due <= now:
 		c.expired(reason)
 	default:
 		c.timer.Reset(due - now)
 	}
 }
+
+// movedSince asks the sockets when something was due, and notes what they moved after the last touch.
+func (c *clock) movedSince(now time.Duration) bool {
+	quiet, known := c.quiet()
+	last := now - quiet
+	if !known || last <= time.Duration(c.last.Load())+quietResolution {
+		return false
+	}
+	c.last.Store(int64(last))
+	return true
+}
+
+// quietResolution is more than the error of a socket's clock, which counts in the kernel's ticks.
+const quietResolution = 20 * time.Millisecond
 
 // next returns what is due first if nothing moves, and when; no reason means never.
 func (c *clock) next() (reason policy.Reason, due time.Duration) {

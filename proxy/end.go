@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type end struct {
 	tls     *tls.Conn // nil: plaintext
 	wire    *wire     // under tls
 	pending error     // what TLS said behind bytes that had to go first
+	cut     bool      // not everything that was sent got as far as the socket
 }
 
 // plainEnd returns an end that speaks plaintext on conn.
@@ -97,6 +99,9 @@ func (e *end) decrypt(c *chunk) int {
 			break
 		}
 		if err != nil {
+			if err != io.EOF {
+				e.wire.flush() // the alert that says so must not wait for a step that will be interrupted
+			}
 			e.pending = e.streamEnd(err)
 			break
 		}
@@ -136,6 +141,7 @@ func (e *end) closeWrite() error {
 		}
 	}
 	if half, ok := e.conn.(interface{ CloseWrite() error }); ok {
+		e.socket.finished.Store(true)
 		return half.CloseWrite()
 	}
 	return nil
@@ -157,8 +163,13 @@ func resetConn(conn net.Conn) {
 	conn.Close()
 }
 
-// closeOrderly says goodbye on a quiet connection that was interrupted, and closes it.
+// closeOrderly says goodbye on a quiet connection that was interrupted, and closes it. It is not
+// quiet if its peer has let something wait for all that time: then the stream is cut.
 func (e *end) closeOrderly() {
+	if e.cut {
+		e.reset()
+		return
+	}
 	e.conn.SetDeadline(time.Now().Add(lingerTime))
 	e.closeWrite()
 	e.conn.Close()
@@ -166,8 +177,11 @@ func (e *end) closeOrderly() {
 
 // closeAborted closes an end of a session that cause ended: the side that caused it as it
 // is, after an alert if one was sent to it, and any other with a reset.
-func (e *end) closeAborted(cause ending) {
+func (e *end) closeAborted(ctx context.Context, cause ending) {
 	switch {
+	case cause.side != e.side && cause.reason == policy.Reset:
+		e.socket.settle(ctx) // what came before the reset goes before the reset
+		e.reset()
 	case cause.side != e.side || cause.reason == policy.PeerDead:
 		e.reset()
 	case cause.reason == policy.ProtocolError:

@@ -69,7 +69,7 @@ func handshakeReason(err error) policy.Reason {
 		return policy.InternalError
 	}
 	if header, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return notTLS(header.RecordHeader)
+		return notTLS(header)
 	}
 	if reason, ok := certificateReason(err); ok {
 		return reason
@@ -114,6 +114,23 @@ var handshakeTexts = [...]struct {
 	{"tls: invalid signature by the client certificate", policy.ClientCertInvalid},
 }
 
+// stranger is what is known of a client whose handshake failed. None of it is verified.
+type stranger struct {
+	serverName string
+	offered    uint16            // the newest TLS version that it offers; 0 if its hello was not understood
+	leaf       *x509.Certificate // the certificate that it showed
+}
+
+func strangerOf(w *wire, state *tls.ConnectionState, err error) *stranger {
+	s := &stranger{serverName: w.serverName, offered: w.offered}
+	if invalid, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && len(invalid.UnverifiedCertificates) > 0 {
+		s.leaf = invalid.UnverifiedCertificates[0]
+	} else if len(state.PeerCertificates) > 0 {
+		s.leaf = state.PeerCertificates[0]
+	}
+	return s
+}
+
 // revoked is implemented by errors that say that a certificate was revoked.
 type revoked interface{ Revoked() bool }
 
@@ -140,10 +157,16 @@ func certificateReason(err error) (policy.Reason, bool) {
 }
 
 // notTLS tells what a stranger sent where a TLS record was expected: an SSLv2-style hello
-// (high bit set, message type 1) or something else.
-func notTLS(header [recordHeader]byte) policy.Reason {
-	if header[0]&0x80 != 0 && header[2] == 1 {
+// (high bit set, message type 1) or something else. crypto/tls uses the same error for
+// bad headers of later records and for TLS records that are too long, then without a connection.
+func notTLS(err tls.RecordHeaderError) policy.Reason {
+	header := err.RecordHeader
+	switch {
+	case header[0]&0x80 != 0 && header[2] == 1:
 		return policy.DetectSSLv2
+	case header[0]&0x80 == 0 && err.Conn == nil:
+		return policy.HandshakeFailed
+	default:
+		return policy.NotTLS
 	}
-	return policy.NotTLS
 }

@@ -27,7 +27,9 @@ func formatHeader(version HeaderVersion, origin policy.Origin, id string, state 
 		Command:           proxyproto.PROXY,
 		TransportProtocol: family(origin),
 	}
-	if h.TransportProtocol != proxyproto.UNSPEC {
+	if h.TransportProtocol == proxyproto.UNSPEC {
+		h.Command = proxyproto.LOCAL // some receivers refuse PROXY without addresses (section 2.2 lets them)
+	} else {
 		h.SourceAddr = net.TCPAddrFromAddrPort(origin.Source)
 		h.DestinationAddr = net.TCPAddrFromAddrPort(origin.Destination)
 	}

@@ -8,3 +8,5 @@ import "time"
 const canTakePulse = false
 
 func (s *socket) unacknowledged(time.Duration) (inFlight, owed bool) { return false, false }
+
+func (s *socket) quietFor() (time.Duration, bool) { return 0, false }

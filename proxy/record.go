@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"log/slog"
+	"net"
 	"net/netip"
 	"time"
+	"unicode/utf8"
 
 	"sallyport/policy"
 )
@@ -19,6 +22,7 @@ type record struct {
 	state        *tls.ConnectionState // with the client; nil for plaintext
 	mode         string
 	served       *x509.Certificate
+	stranger     *stranger // only where the handshake failed
 	upstream     string
 	local        string
 	upstreamTLS  *tls.ConnectionState
@@ -48,6 +52,7 @@ func (s *session) attrs() []slog.Attr {
 	}
 	a.text(KeyMode, r.mode)
 	a.tls(r.state)
+	a.stranger(r.stranger)
 	a.certificate(KeyCertificate, r.served)
 	a.text(KeyUpstream, r.upstream)
 	a.text(KeyUpstreamLocal, r.local)
@@ -67,7 +72,7 @@ func (s *session) attrs() []slog.Attr {
 	a.text(KeyClosedBy, string(r.end.side))
 	a.text(KeyCloseReason, string(r.end.reason))
 	if r.end.err != nil && !r.end.orderly() {
-		a.text(KeyError, r.end.err.Error())
+		a.text(KeyError, plainText(r.end.err))
 	}
 	if r.suppressedBy > 0 {
 		a.number(KeySuppressed, int64(r.suppressedBy))
@@ -121,9 +126,34 @@ func (a *attrList) tls(state *tls.ConnectionState) {
 	}
 }
 
+func (a *attrList) stranger(s *stranger) {
+	if s == nil {
+		return
+	}
+	a.text(KeySNI, s.serverName)
+	if s.offered != 0 {
+		a.text(KeyOffered, tls.VersionName(s.offered))
+	}
+	if s.leaf != nil {
+		a.text(KeyUnverified, s.leaf.Subject.String())
+	}
+}
+
+// plainText returns an error's text without the addresses and names that the net package puts into
+// it: they have attributes of their own, which the configuration may hide.
+func plainText(err error) string {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op != remoteError {
+		err = op.Err
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return dns.Err
+	}
+	return err.Error()
+}
+
 func (a *attrList) certificate(key string, leaf *x509.Certificate) {
 	if leaf != nil {
-		a.text(key, cut(leaf.Subject.String())+" serial="+leaf.SerialNumber.Text(16))
+		*a = append(*a, slog.String(key, cut(leaf.Subject.String())+" serial="+leaf.SerialNumber.Text(16)))
 	}
 }
 
@@ -131,19 +161,28 @@ func cut(text string) string {
 	if len(text) <= longestText {
 		return text
 	}
-	return text[:longestText] + "..."
+	end := longestText
+	for end > longestText-utf8.UTFMax && !utf8.RuneStart(text[end]) { // not within a letter
+		end--
+	}
+	return text[:end] + "..."
 }
 
 // write emits the session's one record.
 func (s *session) write() {
 	level := slog.LevelInfo
+	if s.relay == nil {
+		level = slog.LevelWarn
+	}
 	if !s.record.decision.Verdict.Passes() {
 		write, suppressed := s.server.refusals.admit()
 		if !write {
 			return
 		}
 		s.record.suppressedBy = suppressed
-		level = slog.LevelWarn
 	}
-	s.server.log.LogAttrs(context.Background(), level, "session", s.attrs()...)
+	s.server.log.LogAttrs(context.Background(), level, SessionMessage, s.attrs()...)
 }
+
+// SessionMessage is the message of every session record.
+const SessionMessage = "session"

@@ -47,9 +47,13 @@ func (r *refusalLimit) admit() (write bool, suppressed int) {
 	return false, 0
 }
 
+// summarise writes the count of what was left out, if anything was.
 func (r *refusalLimit) summarise() {
 	r.mu.Lock()
 	n := r.suppressed
+	if r.timer != nil {
+		r.timer.Stop()
+	}
 	r.suppressed, r.timer = 0, nil
 	r.mu.Unlock()
 	if n > 0 {

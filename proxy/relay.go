@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"sallyport/policy"
 )
@@ -32,8 +34,9 @@ type relay struct {
 	up, down         flow // client to upstream, and back
 	clock            *clock
 
-	mu    sync.Mutex
-	cause ending // what ended the session
+	mu     sync.Mutex
+	cause  ending // what ended the session
+	sealed bool   // the session is over, and its cause stays what it is
 }
 
 func newRelay(client, upstream *end, pipes *pipePool) *relay {
@@ -53,6 +56,28 @@ func (r *relay) run(c *clock) ending {
 	}()
 	r.pump(&r.down)
 	<-done
+	return r.seal()
+}
+
+// quietFor returns for how long neither socket has moved data, if either can tell.
+func (r *relay) quietFor() (time.Duration, bool) {
+	client, known := r.client.socket.quietFor()
+	upstream, also := r.upstream.socket.quietFor()
+	switch {
+	case known && also:
+		return min(client, upstream), true
+	case known:
+		return client, true
+	default:
+		return upstream, also
+	}
+}
+
+// seal returns what ended the session. A timer that fires only now changes nothing any more.
+func (r *relay) seal() ending {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sealed = true
 	return r.cause
 }
 
@@ -64,7 +89,11 @@ func (r *relay) pump(f *flow) {
 		}
 	}()
 	end := f.run(r.clock)
-	r.note(end)
+	r.note(end) // before the receiver hears of it, whose answer would seem to have come first
+	if end.orderly() {
+		end = f.passOn(end)
+		r.note(end)
+	}
 	switch {
 	case end.orderly():
 		r.clock.halfClosed()
@@ -83,7 +112,7 @@ func (r *relay) pump(f *flow) {
 func (r *relay) note(end ending) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cause.reason == "" || r.cause.orderly() && !end.orderly() {
+	if !r.sealed && (r.cause.reason == "" || r.cause.orderly() && !end.orderly()) {
 		r.cause = end
 	}
 }
@@ -99,10 +128,11 @@ func (r *relay) interrupt() {
 	r.upstream.interrupt()
 }
 
-// close closes both ends in the way that the session's end demands, so that neither side takes
-// a cut stream for a complete one. Only for after run.
-func (r *relay) close() {
-	switch r.cause.reason {
+// close closes both ends in the way that the session's cause of end demands, so that neither side
+// takes a cut stream for a complete one. Only for after run. It blocks while a peer still takes what was
+// sent to it before a reset, until ctx ends.
+func (r *relay) close(ctx context.Context, cause ending) {
+	switch cause.reason {
 	case policy.EndOfStream, policy.Truncated:
 		r.client.conn.Close()
 		r.upstream.conn.Close()
@@ -110,8 +140,8 @@ func (r *relay) close() {
 		r.client.closeOrderly() // nothing was on its way
 		r.upstream.closeOrderly()
 	default:
-		r.client.closeAborted(r.cause)
-		r.upstream.closeAborted(r.cause)
+		r.client.closeAborted(ctx, cause)
+		r.upstream.closeAborted(ctx, cause)
 	}
 }
 
@@ -122,8 +152,7 @@ type flow struct {
 	bytes    atomic.Int64 // delivered so far
 }
 
-// run moves bytes until one of the two ends stops it. The receiver has been told of
-// an orderly end when it returns.
+// run moves bytes until one of the two ends stops it.
 func (f *flow) run(c *clock) ending {
 	bulk := bulk{pipes: f.pipes}
 	for {
@@ -134,6 +163,7 @@ func (f *flow) run(c *clock) ending {
 		full := n == len(chunk.data)
 		c.touch()
 		if err := f.to.send(chunk, n); err != nil {
+			f.to.cut = true
 			return ending{f.to.side, reasonOfEnd(err), err}
 		}
 		c.touch()
@@ -146,12 +176,11 @@ func (f *flow) run(c *clock) ending {
 	}
 }
 
-// received ends the direction for the reason that no more bytes come.
-func (f *flow) received(err error) ending {
-	end := ending{f.from.side, reasonOfEnd(err), err}
-	if !end.orderly() {
-		return end
-	}
+// received says what it means that no more bytes come.
+func (f *flow) received(err error) ending { return ending{f.from.side, reasonOfEnd(err), err} }
+
+// passOn tells the receiver of an orderly end, and returns how the direction ended.
+func (f *flow) passOn(end ending) ending {
 	if err := f.to.closeWrite(); err != nil && !errors.Is(err, syscall.ENOTCONN) {
 		return ending{f.to.side, reasonOfEnd(err), err}
 	}

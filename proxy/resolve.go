@@ -19,6 +19,10 @@ type Lookup interface {
 const (
 	resolveFresh = 5 * time.Second
 	resolveStale = 5 * time.Minute
+
+	// resolvePatience is how long a new answer is waited for while an old one could do. The
+	// look-up goes on behind it.
+	resolvePatience = 500 * time.Millisecond
 )
 
 // Resolver turns host names into addresses at dial time, with a short memory: a name
@@ -52,11 +56,16 @@ func (r *Resolver) resolve(ctx context.Context, host string) ([]netip.Addr, erro
 	if ok && time.Since(known.at) < resolveFresh {
 		return known.addrs, nil
 	}
-	addrs, err := r.ask(ctx, host)
-	if err != nil && ok && time.Since(known.at) < resolveStale {
-		return known.addrs, nil
+	if !ok || time.Since(known.at) >= resolveStale {
+		return r.ask(ctx, host)
 	}
-	return addrs, err
+	// A name service that hangs must not take the time that dialling needs.
+	brief, cancel := context.WithTimeout(ctx, resolvePatience)
+	defer cancel()
+	if addrs, err := r.ask(brief, host); err == nil {
+		return addrs, nil
+	}
+	return known.addrs, nil
 }
 
 func (r *Resolver) known(host string) (answer, bool) {

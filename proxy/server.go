@@ -89,13 +89,29 @@ func (s *Server) begin(key string, conn net.Conn) {
 		conn:     conn,
 		facts:    policy.Facts{Application: port.Application, Port: port.ID, Source: peer, Peer: peer},
 	}
-	s.mu.Lock()
-	s.sessions[sess] = struct{}{}
-	s.mu.Unlock()
+	if reason := s.admit(sess); reason != "" {
+		sess.refuse(policy.Refuse(reason, nil)) // here, so that a flood of refused connections holds no descriptors
+		return
+	}
 	go func() {
 		defer s.ended(sess)
 		sess.run()
 	}()
+}
+
+// admit gives a session its place, or says why there is none.
+func (s *Server) admit(sess *session) (refused policy.Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.draining.Load():
+		return policy.Draining
+	case len(s.sessions) >= sess.gen.Limits.MaxConnections:
+		return policy.ConnectionLimit
+	default:
+		s.sessions[sess] = struct{}{}
+		return ""
+	}
 }
 
 func (s *Server) ended(sess *session) {
@@ -141,6 +157,7 @@ func (s *Server) Drain(ctx context.Context) (cut int, err error) {
 	s.draining.Store(true)
 	idle := s.whenIdle()
 	defer s.pipes.close()
+	defer s.refusals.summarise()
 	select {
 	case <-idle:
 		return 0, nil
@@ -154,21 +171,23 @@ func (s *Server) Drain(ctx context.Context) (cut int, err error) {
 func (s *Server) whenIdle() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	idle := make(chan struct{})
+	if s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	idle := s.idle // more than one may wait for it
 	if len(s.sessions) == 0 {
 		close(idle)
-	} else {
-		s.idle = idle
+		s.idle = nil
 	}
 	return idle
 }
 
 // cutAll ends every session at once.
 func (s *Server) cutAll() int {
-	s.cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cutting = true
+	s.cutting = true // first, so that what fails now is known to be cut
+	s.cancel()
 	for sess := range s.sessions {
 		if sess.relay != nil {
 			sess.relay.abort(ending{side: Proxy, reason: policy.Shutdown})

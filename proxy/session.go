@@ -32,19 +32,16 @@ type session struct {
 // refusal carries its reason code.
 func (s *session) run() {
 	defer s.recoverPanic()
-	upstream, client, err := s.prepare()
+	client, upstream, err := s.prepare()
 	if err != nil {
-		s.refuse(client, err)
+		s.refuse(err)
 		return
 	}
 	s.exchange(client, upstream)
 }
 
 // prepare is everything before the first byte of payload.
-func (s *session) prepare() (upstream, client *end, err error) {
-	if err := s.takePlace(); err != nil {
-		return nil, nil, err
-	}
+func (s *session) prepare() (client, upstream *end, err error) {
 	if err := s.readOrigin(); err != nil {
 		return nil, nil, err
 	}
@@ -54,27 +51,14 @@ func (s *session) prepare() (upstream, client *end, err error) {
 	if err := s.detect(); err != nil {
 		return nil, nil, err
 	}
-	client, err = s.meetClient()
-	if err != nil {
+	if client, err = s.meetClient(); err != nil {
 		return nil, nil, err
 	}
 	if err := s.judge(policy.Final); err != nil {
-		return nil, client, err
+		return nil, nil, err
 	}
 	upstream, err = s.dialUpstream()
-	return upstream, client, err
-}
-
-// takePlace refuses what the process cannot hold.
-func (s *session) takePlace() error {
-	switch {
-	case s.server.draining.Load():
-		return policy.Refuse(policy.Draining, nil)
-	case s.server.count() > s.gen.Limits.MaxConnections:
-		return policy.Refuse(policy.ConnectionLimit, nil)
-	default:
-		return nil
-	}
+	return client, upstream, err
 }
 
 // readOrigin finds out where the connection comes from.
@@ -134,10 +118,11 @@ func (s *session) meetClient() (*end, error) {
 	err := shakeHands(w, server)
 	s.record.handshake = time.Since(start)
 	s.record.served = w.served
+	state := server.ConnectionState()
 	if err != nil {
+		s.record.stranger = strangerOf(w, &state, err)
 		return nil, refusedHandshake(err)
 	}
-	state := server.ConnectionState()
 	s.record.state = &state
 	return tlsEnd(Client, w, server), nil
 }
@@ -157,7 +142,9 @@ func (s *session) dialUpstream() (*end, error) {
 		return nil, err
 	}
 	s.record.local = localAddress(conn)
+	stop := context.AfterFunc(s.server.ctx, func() { conn.Close() }) // a handshake knows no context
 	upstream, err := s.introduce(target, conn, deadline)
+	stop()
 	if err != nil {
 		conn.Close()
 		return nil, err
@@ -196,29 +183,25 @@ func (s *session) exchange(client, upstream *end) {
 	p := startPulse(limits.DeadPeerTimeout, client, upstream, func(side Side) {
 		r.abort(ending{side: side, reason: policy.PeerDead})
 	})
-	c := startClock(limits, s.begun, p, func(reason policy.Reason) {
+	c := startClock(limits, s.begun, p, r.quietFor, func(reason policy.Reason) {
 		r.abort(ending{side: Proxy, reason: reason})
 	})
 	s.record.end = r.run(c)
 	c.stop()
 	s.record.in, s.record.out = r.up.bytes.Load(), r.down.bytes.Load()
-	r.close()
+	r.close(s.server.ctx, s.record.end)
 	s.write()
 }
 
 // refuse ends a session that did not get as far as its relay.
-func (s *session) refuse(client *end, err error) {
+func (s *session) refuse(err error) {
 	reason := policy.ReasonOf(err, policy.InternalError)
 	if s.server.cut() {
 		reason = policy.Shutdown
 	}
-	s.record.decision.Verdict = policy.Deny
-	s.record.decision.Reason = reason
-	s.record.end = ending{side: Proxy, reason: reason, err: errors.Unwrap(err)}
-	if closedByClient(reason) {
-		s.record.end.side = Client
-	}
-	if client == nil && s.record.handshake > 0 {
+	s.record.end = ending{side: whoFailed(reason), reason: reason, err: causeOf(err)}
+	s.deny(reason)
+	if s.record.handshake > 0 && s.record.state == nil {
 		closeLingering(s.accepted) // an alert is on its way
 	} else {
 		resetConn(s.accepted) // an orderly end would look like an empty answer
@@ -226,9 +209,34 @@ func (s *session) refuse(client *end, err error) {
 	s.write()
 }
 
-// closedByClient tells the refusals in which it was the client who left.
-func closedByClient(reason policy.Reason) bool {
-	return reason == policy.DetectClosed || reason == policy.HandshakeClosed || reason == policy.HandshakeAlert
+// causeOf returns what people want to read of a refusal, whose reason has an attribute of its own.
+func causeOf(err error) error {
+	if r, ok := errors.AsType[*policy.Refusal](err); ok {
+		return r.Err
+	}
+	return err
+}
+
+// deny turns the verdict, unless the policy has said its last word: what fails after that, as
+// an upstream that is down, was not denied.
+func (s *session) deny(reason policy.Reason) {
+	if s.facts.Judged != policy.Final || !s.record.decision.Verdict.Passes() {
+		s.record.decision.Verdict = policy.Deny
+		s.record.decision.Reason = reason
+	}
+}
+
+// whoFailed tells whose doing it is that a session did not get as far as its relay.
+func whoFailed(reason policy.Reason) Side {
+	switch reason {
+	case policy.DetectClosed, policy.HandshakeClosed, policy.HandshakeAlert:
+		return Client
+	case policy.UpstreamRefused, policy.UpstreamTimeout, policy.UpstreamUnreachable, policy.UpstreamUnresolved,
+		policy.UpstreamTLS, policy.UpstreamHeader:
+		return Upstream
+	default:
+		return Proxy
+	}
 }
 
 // recoverPanic keeps a defect that one connection meets from ending all the others.
@@ -236,6 +244,7 @@ func (s *session) recoverPanic() {
 	if p := recover(); p != nil {
 		s.record.decision.Verdict = policy.Deny
 		s.record.decision.Reason = policy.InternalError
+		s.record.end = ending{side: Proxy, reason: policy.InternalError}
 		s.server.log.Error("panic in a session", KeyID, s.id, KeyError, fmt.Sprint(p), "stack", string(debug.Stack()))
 		resetConn(s.accepted)
 		s.write()

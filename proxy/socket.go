@@ -3,6 +3,7 @@ package proxy
 import (
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -14,6 +15,8 @@ import (
 type socket struct {
 	conn net.Conn
 	raw  syscall.RawConn // nil: conn.Read is used
+
+	finished atomic.Bool // we have ended our stream, or are about to
 
 	// The state of one read. It lives here, not in a closure, so that a read
 	// allocates nothing.

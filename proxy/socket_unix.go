@@ -25,7 +25,7 @@ func (s *socket) readOnce(fd uintptr) bool {
 		case err != nil:
 			s.err = err
 		case n == 0:
-			s.err = io.EOF
+			s.err = s.streamEnd(int(fd))
 		default:
 			s.chunk, s.n = c, n
 			return true
@@ -33,4 +33,15 @@ func (s *socket) readOnce(fd uintptr) bool {
 		c.giveBack()
 		return true
 	}
+}
+
+// streamEnd tells an end of the stream from a reset. The system reports a reset once, to whoever
+// asks first, which can be a writer; after that it tells the reader of an end, and a cut stream
+// would pass for a complete one. But it also forgets the peer. It forgets the peer
+// of a connection that was closed in order as well, which takes that our stream has ended.
+func (s *socket) streamEnd(fd int) error {
+	if _, err := unix.Getpeername(fd); err == unix.ENOTCONN && !s.finished.Load() {
+		return unix.ECONNRESET
+	}
+	return io.EOF
 }

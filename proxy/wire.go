@@ -39,8 +39,10 @@ type wire struct {
 	inLane   bool
 	deadline time.Time
 
-	served *x509.Certificate
-	alert  error // a fatal alert that came unencrypted during the handshake
+	served     *x509.Certificate
+	serverName string // of the client's hello
+	offered    uint16 // the newest version in it
+	alert      error  // a fatal alert that came unencrypted during the handshake
 
 	mu  sync.Mutex
 	out *sealed // nil: writes go straight to the socket
@@ -263,6 +265,21 @@ func (w *wire) handshakeOver() {
 	w.leaveLane()
 	w.lane = nil
 	w.relayed = true
+}
+
+// SetWriteDeadline does nothing. crypto/tls gives its close_notify five seconds and then forbids the
+// socket to write, which would cut off a slow reader and undo an interruption. The session sets its
+// deadlines on the socket itself.
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+
+// ClientHello is told what the client asks for, before anything comes of it.
+func (w *wire) ClientHello(hello *tls.ClientHelloInfo) {
+	w.serverName = hello.ServerName
+	for _, version := range hello.SupportedVersions {
+		if version <= tls.VersionTLS13 { // others are there to keep us flexible (RFC 8701)
+			w.offered = max(w.offered, version)
+		}
+	}
 }
 
 // CertificateServed is told by the certificate's provider which one it chose.

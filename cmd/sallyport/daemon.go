@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -31,7 +30,8 @@ type daemon struct {
 	notify     notifier
 	serving    sync.WaitGroup
 
-	reloading sync.Mutex // one change at a time
+	reloading sync.Mutex // one change at a time, from the first file to the last socket
+	applying  sync.Mutex // the part of it that changes anything; never held while files are read
 
 	mu       sync.Mutex
 	plan     *plan // in force
@@ -100,9 +100,19 @@ func (d *daemon) tryChange(ctx context.Context) config.Problems {
 	if problems.HasErrors() {
 		return problems
 	}
+	return append(problems, d.apply(ctx, next, selfMade)...)
+}
+
+// apply opens what a validated plan needs and puts it into force.
+func (d *daemon) apply(ctx context.Context, next *plan, selfMade *certs.Credentials) (problems config.Problems) {
+	d.applying.Lock()
+	defer d.applying.Unlock()
+	if d.isStopping() {
+		return config.Problems{{Pos: config.Position{File: d.path}, Message: "it is draining and takes no changes any more"}}
+	}
 	stage, errs := d.stage(ctx, next)
 	if errs != nil {
-		return append(problems, errs...)
+		return errs
 	}
 	defer stage.Abort()
 	switchEndpoint, problem := d.endpoint.stage(next.config, d)
@@ -115,6 +125,12 @@ func (d *daemon) tryChange(ctx context.Context) config.Problems {
 	d.install(next, selfMade, stage)
 	switchEndpoint()
 	return problems
+}
+
+func (d *daemon) isStopping() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stopping
 }
 
 // install puts a validated plan into force. Nothing in here can fail.
@@ -181,44 +197,4 @@ func listenProblem(next *plan, open *listener.OpenError) config.Problem {
 		}
 	}
 	return config.Problem{Message: open.Error()}
-}
-
-// selfMade returns the development credentials if any port needs them, making them at the
-// first start.
-func (d *daemon) selfMade(next *plan) (*certs.Credentials, config.Problems) {
-	if len(next.selfMade) == 0 {
-		return nil, nil
-	}
-	at := config.Problem{Pos: config.Position{File: d.path}, Key: "host.state_dir"}
-	files, created, err := certs.Development(next.config.Host.StateDir, developmentNames(next.config), time.Now())
-	if err != nil {
-		at.Message = fmt.Sprintf("no certificate is configured, and none can be made: %v", err)
-		at.Hint = "set certificate under [host], or make the state directory writable"
-		return nil, config.Problems{at}
-	}
-	for _, file := range created {
-		d.log.Warn("made for development", "file", file)
-	}
-	creds, errs := d.loader.Load(files)
-	var problems config.Problems
-	for _, e := range errs {
-		problems = append(problems, config.Problem{Pos: at.Pos, Key: at.Key, Message: e.Error(), Hint: e.Hint, Warning: e.Warning})
-	}
-	if creds != nil && (d.number == 0 || len(created) > 0) {
-		d.log.Warn("a self-made certificate is served: clients must trust its CA",
-			"ports", next.selfMade, "ca", files.TrustedCA)
-	}
-	return creds, problems
-}
-
-// developmentNames are the names of a self-made certificate beside localhost.
-func developmentNames(cfg *config.Config) []string {
-	var names []string
-	if name := cfg.Host.Name.Value; name != "" {
-		names = append(names, name)
-	}
-	if name, err := os.Hostname(); err == nil {
-		names = append(names, name)
-	}
-	return names
 }

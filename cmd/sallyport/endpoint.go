@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 
 	"sallyport/internal/admin"
 	"sallyport/internal/config"
@@ -21,7 +22,8 @@ type endpoint struct {
 	log     *slog.Logger
 	sockets listener.Set
 	server  *http.Server // nil while it is off
-	key     string
+	key     string       // of its socket
+	handler atomic.Pointer[http.Handler]
 }
 
 // stage opens what cfg asks for and returns how to switch to it.
@@ -30,9 +32,6 @@ func (e *endpoint) stage(cfg *config.Config, service admin.Service) (switchOver 
 	var wanted []listener.Spec
 	if !cfg.Admin.Off {
 		wanted = append(wanted, listener.Spec{Network: listen.Value.Network, Address: listen.Value.Address})
-	}
-	if len(wanted) > 0 && wanted[0].Key() == e.key {
-		return func() {}, nil
 	}
 	token, err := e.prepare(cfg)
 	var staged *listener.Stage
@@ -90,16 +89,27 @@ func (e *endpoint) prepare(cfg *config.Config) (token string, err error) {
 	}
 }
 
+// ServeHTTP answers by the handler in force: the token can change while the socket stays.
+func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	(*e.handler.Load()).ServeHTTP(w, r)
+}
+
 func (e *endpoint) switchTo(staged *listener.Stage, wanted []listener.Spec, h http.Handler) {
-	old := e.server
-	e.server, e.key = nil, ""
-	added := staged.Added
-	staged.Commit()
+	e.handler.Store(&h)
+	key := ""
 	if len(wanted) > 0 {
-		e.key = wanted[0].Key()
-		e.server = admin.Server(h)
+		key = wanted[0].Key()
+	}
+	added, old := staged.Added, e.server
+	staged.Commit()
+	if key == e.key {
+		return
+	}
+	e.server, e.key = nil, key
+	if key != "" {
+		e.server = admin.Server(e)
 		for _, l := range added {
-			restrict(l.Spec())
+			e.restrict(l.Spec())
 			go e.serve(e.server, l)
 		}
 	}
@@ -115,9 +125,12 @@ func (e *endpoint) serve(server *http.Server, l net.Listener) {
 }
 
 // restrict keeps other users from a UNIX socket: who can connect to it can reload.
-func restrict(spec listener.Spec) {
-	if spec.Network == "unix" {
-		os.Chmod(spec.Address, 0o600)
+func (e *endpoint) restrict(spec listener.Spec) {
+	if spec.Network != "unix" {
+		return
+	}
+	if err := os.Chmod(spec.Address, 0o600); err != nil {
+		e.log.Warn("other users may be able to use the admin socket", "error", err)
 	}
 }
 

@@ -26,7 +26,7 @@ type builder struct {
 // build returns the generation of a plan.
 func (b *builder) build(number uint64) *proxy.Generation {
 	limits := b.plan.config.Limits
-	b.dialer = proxy.NewDialer(limits.DeadPeerTimeout)
+	b.dialer = newDialer(limits.DeadPeerTimeout)
 	b.clients = make(map[*config.Upstream]*tls.Config)
 	for _, target := range b.plan.targets {
 		b.clients[target.upstream] = b.resumption.Client(target.name, target.client)

@@ -4,47 +4,67 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"sallyport/internal/config"
+	"sallyport/proxy"
 )
 
 // logHandler writes records as the current configuration says; a reload changes it
 // under everybody who holds the logger.
 type logHandler struct {
-	out     io.Writer
+	out     *wholeWrites
 	current atomic.Pointer[logSettings]
 }
 
 type logSettings struct {
-	handler slog.Handler
-	level   slog.Level
+	own      slog.Handler // for what sallyport says of itself
+	sessions slog.Handler // for session records, which the filter is for
+	level    slog.Level
 }
 
 // newLogHandler returns a handler that writes text until it is configured.
 func newLogHandler(out io.Writer) *logHandler {
-	h := &logHandler{out: out}
+	h := &logHandler{out: &wholeWrites{out: out}}
 	h.configure(config.Log{Format: config.FormatText, DefaultFilter: config.ShowCopy})
 	return h
 }
 
 // configure applies a [log] section.
 func (h *logHandler) configure(c config.Log) {
-	options := &slog.HandlerOptions{Level: c.Level, ReplaceAttr: attributeFilter(c)}
-	settings := &logSettings{level: c.Level}
+	h.current.Store(&logSettings{
+		own:      newHandler(h.out, c, nil),
+		sessions: newHandler(h.out, c, attributeFilter(c)),
+		level:    c.Level,
+	})
+}
+
+func newHandler(out io.Writer, c config.Log, filter func([]string, slog.Attr) slog.Attr) slog.Handler {
+	options := &slog.HandlerOptions{Level: c.Level, ReplaceAttr: filter}
 	if c.Format == config.FormatJSON {
-		settings.handler = slog.NewJSONHandler(h.out, options)
-	} else {
-		settings.handler = slog.NewTextHandler(h.out, options)
+		return slog.NewJSONHandler(out, options)
 	}
-	h.current.Store(settings)
+	return slog.NewTextHandler(out, options)
+}
+
+// wholeWrites keeps the records of several handlers apart: each locks only for itself.
+type wholeWrites struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (w *wholeWrites) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out.Write(p)
 }
 
 // masked stands for a value that the configuration hides.
 const masked = "****"
 
-// attributeFilter returns what [log] filter and default_filter do to each attribute. Time, level
-// and message are the record itself and stay.
+// attributeFilter returns what [log] filter and default_filter do to each attribute of a session
+// record. Time, level and message are the record itself and stay.
 func attributeFilter(c config.Log) func([]string, slog.Attr) slog.Attr {
 	rules := make(map[string]config.Show, len(c.Filter))
 	for _, rule := range c.Filter {
@@ -74,15 +94,19 @@ func (h *logHandler) Enabled(_ context.Context, level slog.Level) bool {
 }
 
 func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
-	return h.current.Load().handler.Handle(ctx, r)
+	settings := h.current.Load()
+	if r.Message == proxy.SessionMessage {
+		return settings.sessions.Handle(ctx, r)
+	}
+	return settings.own.Handle(ctx, r)
 }
 
 // WithAttrs and WithGroup return handlers that do not follow later configurations; nothing here
 // keeps such a logger.
 func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return h.current.Load().handler.WithAttrs(attrs)
+	return h.current.Load().own.WithAttrs(attrs)
 }
 
 func (h *logHandler) WithGroup(name string) slog.Handler {
-	return h.current.Load().handler.WithGroup(name)
+	return h.current.Load().own.WithGroup(name)
 }

@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"time"
+	"slices"
 
 	"sallyport/certs"
 	"sallyport/internal/config"
@@ -53,10 +53,11 @@ func makePlan(path string, loader *certs.Loader) (*plan, config.Problems) {
 	p := &planner{loader: loader, problems: problems, plan: &plan{config: cfg}}
 	p.logAttributes()
 	p.capacity()
-	p.hostName()
+	p.host()
 	for i := range cfg.Applications {
 		p.application(&cfg.Applications[i])
 	}
+	p.development()
 	p.problems.Sort()
 	return p.plan, p.problems
 }
@@ -71,7 +72,7 @@ func (p *planner) logAttributes() {
 	}
 	for _, rule := range p.plan.config.Log.Filter {
 		name := rule.Attribute.Value
-		if contains(known, name) {
+		if slices.Contains(known, name) {
 			continue
 		}
 		hint := "docs/log.md lists every attribute"
@@ -82,16 +83,10 @@ func (p *planner) logAttributes() {
 	}
 }
 
-func contains(words []string, word string) bool {
-	for _, w := range words {
-		if w == word {
-			return true
-		}
-	}
-	return false
-}
-
 func (p *planner) application(app *config.Application) {
+	if app.Credentials.Level != "" { // also where every port has its own: a level that nobody uses may still be wrong
+		p.credentials(app.Credentials, certs.ForServer)
+	}
 	p.upstream(app.Name.Value, &app.Upstream)
 	for i := range app.Ports {
 		port := &app.Ports[i]
@@ -114,17 +109,8 @@ func (p *planner) spec(port *config.Port) listener.Spec {
 		Network:  port.Listen.Value.Network,
 		Address:  port.Listen.Value.Address,
 		ID:       port.Name(),
-		DeadPeer: negativeIfZero(p.plan.config.Limits.DeadPeerTimeout),
+		DeadPeer: p.plan.config.Limits.DeadPeerTimeout,
 	}
-}
-
-// negativeIfZero translates the configuration's "0s: off" for packages in which zero means
-// their default and negative means off.
-func negativeIfZero(d time.Duration) time.Duration {
-	if d == 0 {
-		return -1
-	}
-	return d
 }
 
 // server loads the certificates of a port that speaks TLS.
@@ -133,10 +119,15 @@ func (p *planner) server(port *config.Port) certs.Server {
 		return certs.Server{}
 	}
 	server := certs.Server{
-		Profile:    profiles[port.TLSProfile.Value],
-		ClientAuth: clientAuths[port.ClientAuth.Value],
-		ALPN:       port.ALPN,
-		Tickets:    port.SessionTickets.Value,
+		ALPN:    port.ALPN,
+		Tickets: port.SessionTickets.Value,
+	}
+	var err error
+	if server.Profile, err = certs.ParseProfile(string(port.TLSProfile.Value)); err != nil {
+		p.reportOnce(port.TLSProfile.Problem(err.Error(), ""))
+	}
+	if server.ClientAuth, err = certs.ParseClientAuth(string(port.ClientAuth.Value)); err != nil {
+		p.reportOnce(port.ClientAuth.Problem(err.Error(), ""))
 	}
 	if port.Credentials.Level == "" {
 		p.plan.selfMade = append(p.plan.selfMade, port.Name())
@@ -188,14 +179,14 @@ func (p *planner) upstream(name string, upstream *config.Upstream) {
 	p.plan.targets = append(p.plan.targets, target)
 }
 
-// hostName warns if the host's certificate does not have the host's name.
-func (p *planner) hostName() {
+// host loads the host's certificate and warns if it does not have the host's name.
+func (p *planner) host() {
 	host := p.plan.config.Host
-	if host.Name.Value == "" || host.Credentials.Level == "" {
+	if host.Credentials.Level == "" {
 		return
 	}
 	creds := p.credentials(host.Credentials, certs.ForServer)
-	if creds == nil {
+	if creds == nil || host.Name.Value == "" {
 		return
 	}
 	for _, certificate := range creds.Certificates {
@@ -205,16 +196,4 @@ func (p *planner) hostName() {
 				namesHint(certificate)))
 		}
 	}
-}
-
-var profiles = map[config.TLSProfile]certs.Profile{
-	config.ProfileModern:       certs.Modern,
-	config.ProfileIntermediate: certs.Intermediate,
-	config.ProfileLegacy:       certs.Legacy,
-}
-
-var clientAuths = map[config.ClientAuth]certs.ClientAuth{
-	config.ClientAuthNone:    certs.AuthNone,
-	config.ClientAuthRequest: certs.AuthRequest,
-	config.ClientAuthRequire: certs.AuthRequire,
 }

@@ -57,23 +57,18 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	defer stopWatchdog()
 	go d.notify.watch(watchdog, func() { d.Status() })
 
-	for {
-		select {
-		case <-signals.reload:
+	go func() { // apart, since reading files can hang and a signal to end must not wait for that
+		for range signals.reload {
 			d.Reload(context.Background())
-		case sig := <-signals.end:
-			return d.end(sig, signals)
 		}
-	}
+	}()
+	return d.end(<-signals.end, signals)
 }
 
 // end takes no new sessions and waits for those there are: until they are done, drain_timeout is
 // over, or a second signal comes.
 func (d *daemon) end(sig os.Signal, signals *signals) error {
-	d.mu.Lock()
-	d.stopping = true
-	timeout := d.plan.config.Limits.DrainTimeout
-	d.mu.Unlock()
+	timeout := d.stop()
 	d.notify.stopping()
 	d.log.Info("draining", "signal", sig.String(), "sessions", d.server.Sessions(), "timeout", timeout)
 	started := time.Now()
@@ -93,6 +88,16 @@ func (d *daemon) end(sig os.Signal, signals *signals) error {
 	d.endpoint.close()
 	d.log.Info("stopped", "sessions_cut", cut, "drained_ms", time.Since(started).Milliseconds())
 	return closing
+}
+
+// stop makes the generation in force the last one and returns how long its sessions have to end.
+func (d *daemon) stop() (timeout time.Duration) {
+	d.applying.Lock()
+	defer d.applying.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stopping = true
+	return d.plan.config.Limits.DrainTimeout
 }
 
 // count writes a number with its noun.

@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 //	               sends a line through a port, and fails unless it comes back
 //	waitlog FILE TEXT
 //	               waits until a file has the text
+//	waitgeneration FILE N
+//	               waits until generation N is in force
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -43,6 +45,8 @@ func TestScripts(t *testing.T) {
 			"gone":    waitGone,
 			"echo":    echoThrough,
 			"waitlog": waitLog,
+
+			"waitgeneration": waitGeneration,
 		},
 	})
 }
@@ -107,6 +111,13 @@ func waitGone(ts *testscript.TestScript, _ bool, args []string) {
 	until(ts, "gone", func() bool {
 		_, err := status(ts, args[0])
 		return err != nil
+	})
+}
+
+func waitGeneration(ts *testscript.TestScript, _ bool, args []string) {
+	until(ts, "generation "+args[1], func() bool {
+		s, err := status(ts, args[0])
+		return err == nil && fmt.Sprint(s.Generation) == args[1]
 	})
 }
 

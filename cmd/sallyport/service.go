@@ -53,9 +53,13 @@ func (d *daemon) ports() []admin.Port {
 
 // Reload reads everything anew.
 func (d *daemon) Reload(ctx context.Context) admin.Reload {
-	d.notify.reloading()
-	defer d.notify.ready()
+	if !d.isStopping() {
+		d.notify.reloading()
+	}
 	result := d.change(ctx)
+	if !d.isStopping() {
+		d.notify.ready()
+	}
 	for _, warning := range result.Warnings {
 		d.log.Warn("configuration", "problem", warning)
 	}

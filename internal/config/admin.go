@@ -23,6 +23,9 @@ func (c *checker) admin(raw rawAdmin, stateDir string) Admin {
 	switch {
 	case f != nil:
 		c.report(raw.Listen.Problem(f.message, f.hint))
+	case address.Network == "systemd":
+		c.report(raw.Listen.Problem("a socket of systemd's cannot be found by the commands that use it",
+			`listen on loopback ("127.0.0.1:9901") or on a UNIX socket ("unix:state/admin.sock")`))
 	case !address.Local():
 		c.report(raw.Listen.Problem(
 			fmt.Sprintf("%s can be reached from the network, and who connects is not asked for a password", address),

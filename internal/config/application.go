@@ -32,7 +32,7 @@ func (c *checker) application(raw *rawApplication, host Host, outer flags, names
 	if !own {
 		credentials = host.Credentials
 	}
-	app := Application{Name: raw.Name}
+	app := Application{Name: raw.Name, Credentials: credentials}
 	app.Upstream = c.applicationUpstream(raw, level)
 	ports := portChecker{
 		checker:     c,

@@ -83,6 +83,10 @@ func Load(path string) (*Config, Problems) {
 
 // read returns the content of a file, or what is wrong with the file itself.
 func read(path string) ([]byte, *Problem) {
+	// Looked at before it is opened: opening a FIFO would block until somebody writes to it.
+	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		return nil, &Problem{Pos: Position{File: path}, Message: "is a named pipe, not a file"}
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, unreadable(path, err)

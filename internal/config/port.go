@@ -7,9 +7,10 @@ import (
 
 // Application is one server to protect, or one remote server to reach.
 type Application struct {
-	Name     Located[string]
-	Upstream Upstream
-	Ports    []Port
+	Name        Located[string]
+	Credentials Credentials // its own or the host's; ports carry their effective ones
+	Upstream    Upstream
+	Ports       []Port
 }
 
 // Port is one listening socket of an application.
