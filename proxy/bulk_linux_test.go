@@ -78,6 +78,16 @@ func TestSmallSessionsHaveNoPipe(t *testing.T) {
 	})
 }
 
+// TestBulkHasToBeEarned by full chunks in a row.
+func TestBulkHasToBeEarned(t *testing.T) {
+	var b bulk
+	var got []bool
+	for _, full := range []bool{true, false, true, true, true, false, true} {
+		got = append(got, b.promising(full))
+	}
+	wantSame(t, "promising", []bool{false, false, false, true, true, false, false}, got)
+}
+
 // TestNoPipeToBeHad: without a pipe, bulk is copied.
 func TestNoPipeToBeHad(t *testing.T) {
 	text := noise(2, 8<<20)
@@ -195,7 +205,7 @@ func TestBulkInterrupted(t *testing.T) {
 			}
 		}
 	})
-	r.limits.IdleTimeout = 200 * time.Millisecond
+	r.limits.IdleTimeout = 2 * time.Second
 	r.start()
 	conn := r.dial()
 	if _, err := io.ReadFull(conn, make([]byte, 32<<20)); err != nil {

@@ -16,12 +16,12 @@ func TestSlowReaderIsNotIdle(t *testing.T) {
 		conn.(*net.TCPConn).CloseWrite()
 		io.Copy(io.Discard, conn)
 	})
-	r.limits.IdleTimeout = 700 * time.Millisecond
+	r.limits.IdleTimeout = 2 * time.Second
 	r.start()
 	conn := r.dial()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	slow := time.After(4 * r.limits.IdleTimeout)
+	slow := time.After(2 * r.limits.IdleTimeout)
 	total := 0
 	for reading := true; reading; { // 10 KiB at a time
 		select {

@@ -201,7 +201,7 @@ func (s *session) refuse(err error) {
 	}
 	s.record.end = ending{side: whoFailed(reason), reason: reason, err: causeOf(err)}
 	s.deny(reason)
-	if s.record.handshake > 0 && s.record.state == nil {
+	if s.record.stranger != nil {
 		closeLingering(s.accepted) // an alert is on its way
 	} else {
 		resetConn(s.accepted) // an orderly end would look like an empty answer

@@ -9,7 +9,7 @@ import (
 
 // Bounds of settling: how long a peer may take nothing, and how long it may take altogether.
 const (
-	settlePause = time.Second
+	settlePause = 5 * time.Second
 	settleTime  = 30 * time.Second
 	settleLook  = 5 * time.Millisecond
 )

@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"syscall"
 )
@@ -46,7 +48,7 @@ func (s *socket) read(offset int) (*chunk, int, error) {
 		return s.readHolding(offset)
 	}
 	s.offset, s.chunk, s.n, s.err = offset, nil, 0, nil
-	if err := s.raw.Read(s.attempt); err != nil {
+	if err := s.raw.Read(s.attempt); err != nil && !s.attemptNow(err) {
 		return nil, 0, err
 	}
 	c := s.chunk
@@ -55,6 +57,17 @@ func (s *socket) read(offset int) (*chunk, int, error) {
 		return nil, 0, s.err
 	}
 	return c, s.n, nil
+}
+
+// attemptNow tries to read after waiting for the socket has failed with err, and reports whether that gave
+// anything. The runtime does not wait for a socket of which the system reports nothing but an error ("not
+// pollable"), as can happen with a reset: the socket itself knows which, and may still have bytes.
+func (s *socket) attemptNow(err error) (done bool) {
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+		return false
+	}
+	s.raw.Control(func(fd uintptr) { done = s.attempt(fd) })
+	return done
 }
 
 func (s *socket) readHolding(offset int) (*chunk, int, error) {

@@ -13,7 +13,7 @@ import (
 // TestIdleSessionEndsInOrder: nothing was on its way, so nobody is told otherwise.
 func TestIdleSessionEndsInOrder(t *testing.T) {
 	through(t, allWays, func(t *testing.T, r *rig) (serve, client func(net.Conn)) {
-		r.limits.IdleTimeout = 200 * time.Millisecond
+		r.limits.IdleTimeout = 700 * time.Millisecond
 		serve = func(conn net.Conn) {
 			conn.Write([]byte("hello"))
 			wantAll(t, conn, []byte("hi"))
@@ -31,7 +31,7 @@ func TestIdleSessionEndsInOrder(t *testing.T) {
 // it got for everything.
 func TestIdleReaderIsNotToldOfAnEnd(t *testing.T) {
 	through(t, tcpWays, func(t *testing.T, r *rig) (serve, client func(net.Conn)) {
-		r.limits.IdleTimeout = 200 * time.Millisecond
+		r.limits.IdleTimeout = 700 * time.Millisecond
 		serve = func(conn net.Conn) {
 			for {
 				if _, err := conn.Write(make([]byte, 64<<10)); err != nil {
@@ -51,7 +51,7 @@ func TestIdleReaderIsNotToldOfAnEnd(t *testing.T) {
 
 func TestHalfCloseTimeout(t *testing.T) {
 	through(t, allWays, func(t *testing.T, r *rig) (serve, client func(net.Conn)) {
-		r.limits.IdleTimeout, r.limits.HalfCloseTimeout = time.Hour, 200*time.Millisecond
+		r.limits.IdleTimeout, r.limits.HalfCloseTimeout = time.Hour, 700*time.Millisecond
 		serve = func(conn net.Conn) {
 			wantAll(t, conn, []byte("request"))
 			<-r.over // and never answers

@@ -4,7 +4,9 @@ package proxy
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,4 +86,30 @@ func (e *end) wantToWaitEmptyHanded(t *testing.T) {
 		t.Error("did not wait")
 	}
 	e.conn.SetReadDeadline(time.Now().Add(patient))
+}
+
+// unpollable is a socket for which the runtime does not wait any more.
+type unpollable struct{ syscall.RawConn }
+
+func (unpollable) Read(func(uintptr) bool) error { return errors.New("raw-read: not pollable") }
+
+// TestUnpollableSocket: the runtime hides a reset behind an error of its own if the system reports it before
+// anything else of it.
+func TestUnpollableSocket(t *testing.T) {
+	near, far := sockets(t)
+	s := newSocket(near)
+	s.raw = unpollable{s.raw}
+	if _, _, err := s.read(0); err == nil || err.Error() != "raw-read: not pollable" {
+		t.Errorf("read = %v with nothing there, want the runtime's error", err)
+	}
+	far.Write([]byte("last words"))
+	c, n, err := s.read(0)
+	if err != nil || string(c.data[:n]) != "last words" {
+		t.Fatalf("read = %d bytes, %v, want the last words", n, err)
+	}
+	c.giveBack()
+	abort(far)
+	if _, _, err := s.read(0); err != syscall.ECONNRESET {
+		t.Errorf("read = %v, want a reset", err)
+	}
 }

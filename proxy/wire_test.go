@@ -102,17 +102,20 @@ func TestWireManyRecordsAtOnce(t *testing.T) {
 	p.wantNext(text)
 }
 
-// TestWireFullRecords: records of the greatest size fill a chunk and are never split over two, which would
-// leave plaintext in crypto/tls.
-func TestWireFullRecords(t *testing.T) {
-	p := newPair(t, tls.VersionTLS13)
-	var stream, text []byte
-	for i := range 9 {
-		piece := noise(i, recordSize)
-		text, stream = append(text, piece...), append(stream, p.record(piece)...)
+// TestWireFullChunks: records that do not fit into a chunk wait for the next one as a whole. What crypto/tls kept of
+// them would wait for more to come.
+func TestWireFullChunks(t *testing.T) {
+	for _, size := range []int{recordSize, recordSize - 1, 15000, 9000} {
+		p := newPair(t, tls.VersionTLS13)
+		var stream, text []byte
+		for i := 0; len(text)+size <= chunkSize+recordSize; i++ {
+			piece := noise(i, size)
+			text, stream = append(text, piece...), append(stream, p.record(piece)...)
+		}
+		most := size // of the first record, so that the rest of all is there at once
+		p.feed.give(stream[:most], stream[most:])
+		p.wantRest(text, errTruncated)
 	}
-	p.feed.give(stream)
-	p.wantRest(text, errTruncated)
 }
 
 // TestWirePrefix: what was read ahead comes first, however much it is.
