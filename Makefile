@@ -9,7 +9,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 define TRY
-sallyport runs on config.toml: an echo server behind three ports. Ctrl-C ends it. To try in another terminal:
+Starting on config.toml: an echo server behind three ports. Ctrl-C ends it. Once it says "started", try in another terminal:
 
   openssl s_client -quiet -CAfile state/dev-ca.crt -connect 127.0.0.1:12021    # TLS: every line comes back
   openssl s_client -quiet -CAfile state/dev-ca.crt -connect 127.0.0.1:12020    # the same on the auto-detect port ...

@@ -46,12 +46,12 @@ func parseAuthorities(path string, data []byte) ([]*x509.Certificate, []*finding
 	certs, findings := parseChain(path, blocks)
 	var authorities []*x509.Certificate
 	for _, c := range certs {
-		// A version 1 root, which cannot say that it is a CA, is taken for one when it signed
-		// itself: such roots are in use.
-		if c.IsCA || c.Version < 3 && selfSigned(c) {
+		// What signed itself is trusted for itself, even if it is no CA, or of version 1 and cannot
+		// say so: crypto/x509 lets only a CA vouch for others.
+		if c.IsCA || selfSigned(c) {
 			authorities = append(authorities, c)
 		} else {
-			findings = append(findings, warning("remove it; clients are verified against CA certificates",
+			findings = append(findings, warning("remove it; peers are verified against CA certificates",
 				"%s is not a CA certificate and is left out", subject(c)))
 		}
 	}

@@ -3,6 +3,7 @@ package certs
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -33,11 +34,11 @@ func TestTrustProblems(t *testing.T) {
 		{"empty", nil, nil, []string{"trusted_ca[0]: ca.crt: is empty"}},
 		{"no certificate", good, nil, []string{`trusted_ca[0]: ca.crt: contains no certificate, only 1 "X509 CRL"`}},
 		{"no CA", ca.Client(t, "c").CertPEM(), nil, []string{
-			"warning: trusted_ca[0]: ca.crt: c is not a CA certificate and is left out | remove it; clients are verified against CA certificates",
+			"warning: trusted_ca[0]: ca.crt: c is not a CA certificate and is left out | remove it; peers are verified against CA certificates",
 			"trusted_ca[0]: ca.crt: contains no CA certificate, only certificates of servers or clients | name the certificate of the CA that issues the peers' certificates",
 		}},
 		{"a leaf beside the CA", append(ca.PEM(), ca.Client(t, "c").CertPEM()...), nil, []string{
-			"warning: trusted_ca[0]: ca.crt: c is not a CA certificate and is left out | remove it; clients are verified against CA certificates",
+			"warning: trusted_ca[0]: ca.crt: c is not a CA certificate and is left out | remove it; peers are verified against CA certificates",
 		}},
 		{"all expired", gone.PEM(), nil, []string{"trusted_ca[0]: ca.crt: the CA gone expired on 2026-06-15 11:00 UTC | remove it"}},
 		{"none valid yet", append(gone.PEM(), future.PEM()...), nil, []string{
@@ -146,5 +147,30 @@ func TestFingerprint(t *testing.T) {
 	}
 	if load(append([]byte("# a comment\n"), ca.PEM()...), append(list, "\n\n"...)) != load(ca.PEM(), list) {
 		t.Error("a comment changes the fingerprint")
+	}
+}
+
+// A self-signed server certificate serves as its own trust, as it does for other clients, but cannot vouch for others.
+func TestSelfSignedIsTrustedForItself(t *testing.T) {
+	server := testpki.NewNamed(t, "self", testpki.Options{}).Server(t, "a.example.com")
+	ca := testpki.New(t)
+	template := *server.Certificate
+	template.Issuer, template.AuthorityKeyId = template.Subject, nil
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, server.Key.Public(), server.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := bench{t: t, dir: t.TempDir(), ca: ca}
+	file := b.file("self.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	creds := mustLoad(t, Files{Purpose: ForClient, TrustedCA: file})
+	var r Resumption
+	client := r.Client("u", Client{ServerName: "a.example.com", Trust: creds.Trust})
+	own := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: server.Key}
+	if o := shake(t, &tls.Config{Certificates: []tls.Certificate{own}}, client); o.clientErr != nil {
+		t.Errorf("the certificate itself: %v", o.clientErr)
+	}
+	other := ca.Server(t, "a.example.com")
+	if o := shake(t, &tls.Config{Certificates: []tls.Certificate{other.TLS()}}, client); o.clientErr == nil {
+		t.Error("another certificate was accepted")
 	}
 }

@@ -14,7 +14,7 @@ type clock struct {
 	idle     time.Duration
 	half     time.Duration
 	lifetime time.Duration
-	expired  func(policy.Reason) // called at most once, in its own goroutine
+	expired  func(policy.Reason) // may be called again, and from any goroutine; must not block
 	pulse    *pulse              // told when bytes move; may be nil
 
 	// quiet says for how long the sockets themselves have moved nothing, if they can tell. What waits
@@ -24,6 +24,7 @@ type clock struct {
 	begun  time.Time
 	last   atomic.Int64 // when the last byte moved, since begun
 	halved atomic.Bool  // one direction has ended
+	over   atomic.Bool  // stopped
 	timer  *time.Timer
 }
 
@@ -61,6 +62,7 @@ func (c *clock) halfClosed() {
 
 // stop ends the watch, and the pulse's with it.
 func (c *clock) stop() {
+	c.over.Store(true)
 	c.timer.Stop()
 	c.pulse.stop()
 }
@@ -77,17 +79,21 @@ func (c *clock) check() {
 		c.expired(reason)
 	default:
 		c.timer.Reset(due - now)
+		if c.over.Load() { // it may have stopped meanwhile, and a timer would keep the session in memory
+			c.timer.Stop()
+		}
 	}
 }
 
 // movedSince asks the sockets when something was due, and notes what they moved after the last touch.
 func (c *clock) movedSince(now time.Duration) bool {
+	before := c.last.Load()
 	quiet, known := c.quiet()
 	last := now - quiet
-	if !known || last <= time.Duration(c.last.Load())+quietResolution {
+	if !known || last <= time.Duration(before)+quietResolution {
 		return false
 	}
-	c.last.Store(int64(last))
+	c.last.CompareAndSwap(before, int64(last)) // or somebody has touched it just now
 	return true
 }
 

@@ -117,6 +117,12 @@ func (e *end) streamEnd(err error) error {
 	return err
 }
 
+// midRecord reports whether the peer has begun a TLS record and not finished it. Only when
+// nobody receives any more.
+func (e *end) midRecord() bool {
+	return e.wire != nil && (e.wire.left > 0 || e.wire.nsplit > 0 || e.wire.in != nil)
+}
+
 // send passes a chunk's bytes on and gives the chunk back. It blocks while the peer does not read.
 func (e *end) send(c *chunk, n int) error {
 	if e.tls == nil {

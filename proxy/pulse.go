@@ -104,7 +104,8 @@ func (p *pulse) look() {
 }
 
 func (p *pulse) again() {
-	if !p.stopped.Load() {
-		p.timer.Reset(p.period)
+	p.timer.Reset(p.period)
+	if p.stopped.Load() { // perhaps only just now
+		p.timer.Stop()
 	}
 }

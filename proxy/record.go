@@ -148,6 +148,9 @@ func plainText(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.Err
 	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "the certificate is not valid for the configured server_name"
+	}
 	return err.Error()
 }
 

@@ -108,19 +108,22 @@ func (r *relay) pump(f *flow) {
 }
 
 // note remembers the first thing that ended the session, except that a disturbance
-// counts for more than the orderly end of one direction before it.
-func (r *relay) note(end ending) {
+// counts for more than the orderly end of one direction before it. It reports whether the
+// session was still running.
+func (r *relay) note(end ending) (running bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.sealed && (r.cause.reason == "" || r.cause.orderly() && !end.orderly()) {
 		r.cause = end
 	}
+	return !r.sealed
 }
 
 // abort ends the session now, whatever it is doing. Safe to call from anywhere, and again.
 func (r *relay) abort(cause ending) {
-	r.note(cause)
-	r.interrupt()
+	if r.note(cause) {
+		r.interrupt()
+	}
 }
 
 func (r *relay) interrupt() {
@@ -130,14 +133,17 @@ func (r *relay) interrupt() {
 
 // close closes both ends in the way that the session's cause of end demands, so that neither side
 // takes a cut stream for a complete one. Only for after run. It blocks while a peer still takes what was
-// sent to it before a reset, until ctx ends.
+// sent to it before a reset, for a bounded time and not after ctx ends.
 func (r *relay) close(ctx context.Context, cause ending) {
 	switch cause.reason {
 	case policy.EndOfStream, policy.Truncated:
 		r.client.conn.Close()
 		r.upstream.conn.Close()
 	case policy.IdleTimeout, policy.HalfCloseTimeout:
-		r.client.closeOrderly() // nothing was on its way
+		// Nothing was on its way, unless a receiver has let it wait or a TLS record is half there.
+		r.client.cut = r.client.cut || r.upstream.midRecord()
+		r.upstream.cut = r.upstream.cut || r.client.midRecord()
+		r.client.closeOrderly()
 		r.upstream.closeOrderly()
 	default:
 		r.client.closeAborted(ctx, cause)

@@ -186,6 +186,7 @@ func (s *session) exchange(client, upstream *end) {
 	c := startClock(limits, s.begun, p, r.quietFor, func(reason policy.Reason) {
 		r.abort(ending{side: Proxy, reason: reason})
 	})
+	defer c.stop()
 	s.record.end = r.run(c)
 	c.stop()
 	s.record.in, s.record.out = r.up.bytes.Load(), r.down.bytes.Load()

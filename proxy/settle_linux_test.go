@@ -12,7 +12,7 @@ import (
 // TestEarlyAnswer: a server answers an upload before it has read it, and closes, which resets the connection.
 // What it had sent until then arrives whole, even if the client reads slowly.
 func TestEarlyAnswer(t *testing.T) {
-	answer := noise(7, 1<<20)
+	answer := noise(7, 2<<20)
 	for _, polite := range []bool{false, true} {
 		t.Run(map[bool]string{false: "server just closes", true: "server says goodbye first"}[polite], func(t *testing.T) {
 			through(t, tcpWays, func(t *testing.T, r *rig) (serve, client func(net.Conn)) {
@@ -30,7 +30,6 @@ func TestEarlyAnswer(t *testing.T) {
 					bareSocket(conn).Close()
 				}
 				client = func(conn net.Conn) {
-					bareSocket(conn).(*net.TCPConn).SetReadBuffer(128 << 10)
 					uploaded := make(chan struct{})
 					go func() {
 						defer close(uploaded)

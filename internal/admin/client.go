@@ -100,6 +100,9 @@ func (c *Client) request(ctx context.Context, method, path string) (*http.Reques
 	}
 	if c.Network != "unix" && method != http.MethodGet {
 		token, err := ReadToken(c.StateDir)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w\n  hint: if state_dir was changed just now, the running sallyport still goes by the old one; send it SIGHUP", err)
+		}
 		if err != nil {
 			return nil, err
 		}
