@@ -9,6 +9,7 @@ package policy
 import (
 	"crypto/x509"
 	"net/netip"
+	"time"
 )
 
 // Verdict is the outcome of a decision. The zero value denies, so that a
@@ -67,6 +68,14 @@ type Facts struct {
 	// Certificate is the client's verified leaf certificate; nil without one.
 	// On a resumed session it is the one of the original handshake.
 	Certificate *x509.Certificate
+
+	// Identities are what Certificate says of its holder, from [IdentitiesOf]: a policy
+	// looks at them and not at the certificate, so that a decision allocates nothing.
+	Identities Identities
+
+	// Now is the time of the judgement. At the zero time no rule with a first or last day is
+	// valid.
+	Now time.Time
 }
 
 // Moment is the point in a session's life at which it is judged.
@@ -78,10 +87,32 @@ const (
 )
 
 // Decision is the answer for one set of facts. The zero value denies.
+//
+// Allow at the early moment says that a rule may still allow the session; which one is
+// known at the final moment, so an early decision to allow names none.
 type Decision struct {
 	Verdict Verdict
-	Rule    string // id of the rule that decided; empty when none did
+	Rule    string // id of the rule or block that decided; empty when none did
 	Reason  Reason
+
+	// Nearest is the id of the rule that came nearest to allowing a denied session, and
+	// Failed the first condition that it failed. Without such a rule Nearest is
+	// empty, and Failed still tells whether any rule names the port.
+	Nearest string
+	Failed  Condition
+
+	// Match is whom a session that a rule lets through is counted for, and Limits what the
+	// rule sets for each Match; nil if it sets none. Limits is shared and must not be changed.
+	Match  Match
+	Limits *Limits
+}
+
+// Match is whom a session is counted for: a named client in a rule, or a source address in
+// a rule. It is comparable, and the same after a reload as long as the names are.
+type Match struct {
+	Rule   string
+	Client string       // the named client; empty where sources are counted one by one
+	Source netip.Prefix // the address, for IPv6 its prefix; zero for named clients and UNIX sockets
 }
 
 // Open allows everything. It stands in where no policy is configured.

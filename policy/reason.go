@@ -13,7 +13,33 @@ type Reason string
 
 // Why a session was let through.
 const (
-	NoPolicy Reason = "no_policy" // no policy is configured
+	NoPolicy  Reason = "no_policy"  // no policy is configured
+	Allowed   Reason = "allowed"    // a rule allows it
+	OnlyAudit Reason = "audit_rule" // a rule in audit mode lets it through
+)
+
+// Why the policy denies a session.
+const (
+	NoRule             Reason = "no_rule"
+	Blocked            Reason = "blocked"
+	ClientNeedsTLS     Reason = "require_tls"
+	SourcePortMismatch Reason = "source_port_mismatch"
+	NeedsTLS           Reason = "tls_required"
+	NeedsPlaintext     Reason = "plaintext_required"
+	IdentityMissing    Reason = "identity_missing"
+	IdentityMismatch   Reason = "identity_mismatch"
+	NotYetValid        Reason = "not_yet_valid"
+	Expired            Reason = "expired"
+)
+
+// Which limit of the policy refused a session, or that its source is locked out.
+const (
+	SourceRate        Reason = "source_rate"
+	SourceConnections Reason = "source_connections"
+	SourceHandshakes  Reason = "source_handshakes"
+	SourceLocked      Reason = "source_locked"
+	RuleRate          Reason = "rule_rate"
+	RuleConnections   Reason = "rule_connections"
 )
 
 // Why a session was refused before anything of the upstream was dialled.
@@ -79,6 +105,24 @@ type Explanation struct {
 func Reasons() []Explanation {
 	list := []Explanation{
 		{NoPolicy, "allowed: no policy is configured, so nothing is judged"},
+		{Allowed, "allowed: a rule of the policy allows the session"},
+		{OnlyAudit, "let through: only a rule in audit mode allows it, so it would be denied"},
+		{NoRule, "denied: no rule allows this source to connect to this port; what no rule allows is denied"},
+		{Blocked, "denied: the source address is in a [[block]], which no rule overrides"},
+		{ClientNeedsTLS, "denied: the source belongs to a client with require_tls and spoke plaintext, which no rule overrides"},
+		{SourcePortMismatch, "denied: the source address is a client's and the source port is not; is there address translation on the way?"},
+		{NeedsTLS, "denied: the nearest rule allows TLS only and the client spoke plaintext"},
+		{NeedsPlaintext, "denied: the nearest rule allows plaintext only and the client spoke TLS"},
+		{IdentityMissing, "denied: the nearest rule demands an identity and the client showed no certificate"},
+		{IdentityMismatch, "denied: the client's certificate has none of the identities that the nearest rule demands"},
+		{NotYetValid, "denied: the nearest rule becomes valid on a later day"},
+		{Expired, "denied: the rule that would have allowed it has expired"},
+		{SourceRate, "refused: the source opens connections faster than [defaults] rate and burst allow"},
+		{SourceConnections, "refused: the source already holds as many connections as [defaults] max_connections allows"},
+		{SourceHandshakes, "refused: the source begins or fails TLS handshakes faster than [defaults] handshakes allows"},
+		{SourceLocked, "refused: the source is locked out after repeated failures; sallyport lockouts says until when"},
+		{RuleRate, "refused: the client opens connections faster than the rule's rate and burst allow"},
+		{RuleConnections, "refused: the client already holds as many connections as the rule's max_connections allows"},
 		{ConnectionLimit, "refused: the process already holds as many connections as [limits] max_connections allows"},
 		{Draining, "refused: the process is shutting down and takes no new session"},
 		{HeaderUntrusted, "refused: the port demands a PROXY header and the sender is not in proxy_trusted"},

@@ -51,6 +51,7 @@ func makePlan(path string, loader *certs.Loader) (*plan, config.Problems) {
 		return nil, problems
 	}
 	p := &planner{loader: loader, problems: problems, plan: &plan{config: cfg}}
+	p.policy()
 	p.logAttributes()
 	p.capacity()
 	p.host()
@@ -63,6 +64,19 @@ func makePlan(path string, loader *certs.Loader) (*plan, config.Problems) {
 }
 
 func (p *planner) report(problem config.Problem) { p.problems = append(p.problems, problem) }
+
+// policy refuses what would not be enforced: a policy that is read and then ignored lets everybody in.
+func (p *planner) policy() {
+	c := p.plan.config.Policy
+	if !c.Set {
+		return
+	}
+	at := config.Located[string]{Pos: config.Position{File: p.plan.config.Path}, Key: "policy"}
+	if len(c.Patterns) > 0 {
+		at.Pos = c.Patterns[0].Pos
+	}
+	p.report(at.Problem("not yet supported", "policies come with a later release; until then every connection is allowed"))
+}
 
 // logAttributes checks the names in [log] filter against the attributes that there are.
 func (p *planner) logAttributes() {

@@ -13,11 +13,11 @@ import (
 // Parse is Load without the file: path is used in positions and as the place
 // that relative paths start from. It opens nothing.
 func Parse(path string, data []byte) (*Config, Problems) {
-	if len(bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))) == 0 {
+	if blank(data) {
 		return nil, Problems{{
 			Pos:     Position{File: path},
 			Message: "the file is empty",
-			Hint:    "the config.toml that comes with sallyport documents every key and runs as it is",
+			Hint:    fmt.Sprintf(referenceHint, "config.toml"),
 		}}
 	}
 	doc, problems := document.Parse(path, data)
@@ -30,6 +30,10 @@ func Parse(path string, data []byte) (*Config, Problems) {
 	cfg := c.file(&raw)
 	c.problems.Sort()
 	return cfg, c.problems
+}
+
+func blank(data []byte) bool {
+	return len(bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))) == 0
 }
 
 // checker turns raw values into valid ones and collects what is wrong.
@@ -62,6 +66,7 @@ type flaw struct{ message, hint string }
 func (c *checker) file(raw *rawFile) *Config {
 	cfg := &Config{Path: c.path, Dir: c.dir}
 	cfg.Host = c.host(raw.Host)
+	cfg.Policy = c.policy(raw.Policy)
 	cfg.Limits = c.limits(raw.Limits)
 	cfg.Admin = c.admin(raw.Admin, cfg.Host.StateDir)
 	cfg.Log = c.log(raw.Log)
@@ -72,15 +77,16 @@ func (c *checker) file(raw *rawFile) *Config {
 func (c *checker) host(raw rawHost) Host {
 	credentials, _ := c.group(raw.rawGroup, LevelHost)
 	return Host{
-		Name:        c.printable(raw.Name),
+		Name:        c.printable(raw.Name, longestHost),
 		StateDir:    c.location(raw.StateDir).Value,
 		Credentials: credentials,
 	}
 }
 
-// printable refuses a name that would garble a log.
-func (c *checker) printable(l Located[string]) Located[string] {
-	const longest = 255
+const longestHost = 255 // bytes of what this host is called
+
+// printable refuses text that would garble a log.
+func (c *checker) printable(l Located[string], longest int) Located[string] {
 	switch {
 	case strings.ContainsFunc(l.Value, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		c.report(l.Problem("holds control characters", ""))

@@ -1,6 +1,7 @@
-// Package config reads config.toml into validated, immutable values.
+// Package config reads config.toml and the files of the policy into validated,
+// immutable values.
 //
-// [Parse] reports everything that is wrong with a file at once, each problem
+// [Parse] and [ParsePolicy] report everything that is wrong at once, each problem
 // with its position, the full path of its key and, where there is one, a hint.
 // The package looks at the text only: whether a certificate exists and fits
 // its key, and whether an address can be listened on, is for others to find
@@ -36,6 +37,7 @@ type Config struct {
 	Path         string // as the user named it
 	Dir          string // the directory that relative paths start from
 	Host         Host
+	Policy       Policy
 	Limits       Limits
 	Admin        Admin
 	Log          Log
@@ -70,48 +72,57 @@ type Admin struct {
 	Off      bool // no socket at all; Listen is zero
 }
 
-// Load reads and parses a file. The configuration is nil only when the file
-// could not be read or is not TOML; otherwise it holds what is valid beside the
-// problems, so that a check can go on. Without errors it is complete.
+// Load reads and parses a file, and finds the files of its policy. The
+// configuration is nil only when the file could not be read or is not TOML;
+// otherwise it holds what is valid beside the problems, so that a check can go
+// on. Without errors it is complete.
 func Load(path string) (*Config, Problems) {
-	data, err := read(path)
+	data, err := read(path, "config.toml")
 	if err != nil {
 		return nil, Problems{*err}
 	}
-	return Parse(path, data)
+	cfg, problems := Parse(path, data)
+	if cfg != nil {
+		problems = append(problems, cfg.Policy.find(disk{})...)
+		problems.Sort()
+	}
+	return cfg, problems
 }
 
 // read returns the content of a file, or what is wrong with the file itself.
-func read(path string) ([]byte, *Problem) {
+// The reference is the file of its kind that comes with sallyport.
+func read(path, reference string) ([]byte, *Problem) {
 	// Looked at before it is opened: opening a FIFO would block until somebody writes to it.
 	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
 		return nil, &Problem{Pos: Position{File: path}, Message: "is a named pipe, not a file"}
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, unreadable(path, reference, err)
 	}
 	defer file.Close()
 	if info, err := file.Stat(); err == nil && info.IsDir() {
 		return nil, &Problem{
 			Pos:     Position{File: path},
 			Message: "is a directory, not a file",
-			Hint:    "name the file in it: " + filepath.Join(path, "config.toml"),
+			Hint:    "name the file in it: " + filepath.Join(path, reference),
 		}
 	}
 	data, err := io.ReadAll(io.LimitReader(file, document.MaxSize+1)) // one byte more shows that there is more
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, unreadable(path, reference, err)
 	}
 	return data, nil
 }
 
-func unreadable(path string, err error) *Problem {
+const referenceHint = "the %s that comes with sallyport documents every key and runs as it is"
+
+func unreadable(path, reference string, err error) *Problem {
 	p := &Problem{Pos: Position{File: path}}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		p.Message = "no such file"
-		p.Hint = "the config.toml that comes with sallyport documents every key and runs as it is"
+		p.Hint = fmt.Sprintf(referenceHint, reference)
 	case errors.Is(err, fs.ErrPermission):
 		p.Message = "permission denied"
 		p.Hint = "it must be readable by the user that sallyport runs as"

@@ -35,10 +35,10 @@ func TestLoadRefusesWhatIsNoFile(t *testing.T) {
 }
 
 func TestLoadRefusesUnreadableFile(t *testing.T) {
-	if err := unreadable("config.toml", &os.PathError{Op: "open", Path: "config.toml", Err: os.ErrPermission}); err.Message != "permission denied" {
+	if err := unreadable("config.toml", "config.toml", &os.PathError{Op: "open", Path: "config.toml", Err: os.ErrPermission}); err.Message != "permission denied" {
 		t.Errorf("message = %q", err.Message)
 	}
-	err := unreadable("config.toml", &os.PathError{Op: "read", Path: "config.toml", Err: os.ErrClosed})
+	err := unreadable("config.toml", "config.toml", &os.PathError{Op: "read", Path: "config.toml", Err: os.ErrClosed})
 	if want := "config.toml: cannot be read: file already closed"; err.String() != want {
 		t.Errorf("text = %q, want %q", err, want)
 	}
@@ -69,7 +69,7 @@ func TestParseRefusesWhatIsNoText(t *testing.T) {
 		{"zero byte", "a = 1\nb\x00 = 2\n", "config.toml:2:2: the file holds a zero byte, so it is not text"},
 		{"Latin-1", "[host]\nname = \"b\xfccher\"\n", "config.toml:2:10: byte 0xFC is not valid UTF-8"},
 		{"Latin-1 in a comment", "# b\xfccher\n", "config.toml:1:4: byte 0xFC is not valid UTF-8"},
-		{"too large", strings.Repeat("#\n", document.MaxSize/2+1), "config.toml: the file is larger than 8 MiB"},
+		{"too large", strings.Repeat("#\n", document.MaxSize/2+1), "config.toml: the file is larger than 32 MiB"},
 		{"carriage returns alone", "a = 1\rb = 2\r", "config.toml:1:6: expected newline but got U+000D"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -11,11 +11,14 @@ import (
 
 type rawFile struct {
 	Host         rawHost          `toml:"host"`
-	_            struct{}         `toml:"policy" later:"policies come with a later release; until then every connection is allowed"`
+	Policy       rawPolicy        `toml:"policy"`
 	Limits       rawLimits        `toml:"limits"`
 	Admin        rawAdmin         `toml:"admin"`
 	Log          rawLog           `toml:"log"`
 	Applications []rawApplication `toml:"application"`
+	_            struct{}         `toml:"allow" instead:"rules are in a policy file, which files in [policy] names"`
+	_            struct{}         `toml:"client" instead:"clients are in a policy file, which files in [policy] names"`
+	_            struct{}         `toml:"block" instead:"blocks are in a policy file, which files in [policy] names"`
 	_            struct{}         `toml:"tunnel" later:"tunnels come with a later release"`
 }
 
@@ -45,6 +48,13 @@ type rawHost struct {
 	StateDir Located[string] `toml:"state_dir" default:"state"`
 	rawGroup
 	rawFlags
+}
+
+type rawPolicy struct {
+	document.Table
+	Files       document.List          `toml:"files"`
+	OnChange    Located[string]        `toml:"on_policy_change" default:"keep"`
+	CloseSpread Located[time.Duration] `toml:"close_spread" default:"10s"`
 }
 
 type rawLimits struct {

@@ -9,15 +9,15 @@ import (
 
 // Decode fills the struct that into points to and returns every unknown key,
 // every value of a wrong type and every key that is not supported yet, in file
-// order. Fields are [Located] values of string, bool, int64 or [time.Duration],
-// a [List], [Pairs], or structs, pointers to structs and slices of structs for
-// tables and lists of tables. An empty string counts as a key that was left
-// out. A value of a wrong type leaves the zero value with Set true.
+// order. Fields are [Located] values of string, bool, int64, [time.Duration] or
+// [time.Time], a [List], [Pairs], or structs, pointers to structs and slices of
+// structs for tables and lists of tables. An empty string counts as a key that
+// was left out. A value of a wrong type leaves the zero value with Set true.
 //
 // It panics on a struct whose fields or default tags are not of that form.
 func (d *Document) Decode(into any) Problems {
 	v := reflect.ValueOf(into).Elem()
-	dec := decoder{homes: homes(v.Type())}
+	dec := decoder{homes: homes(v.Type()), schemas: make(map[reflect.Type]schema)}
 	dec.table(d.root, v)
 	dec.problems.Sort()
 	return dec.problems
@@ -25,7 +25,28 @@ func (d *Document) Decode(into any) Problems {
 
 type decoder struct {
 	homes    map[string][]string
+	schemas  map[reflect.Type]schema
 	problems Problems
+}
+
+// schema is what a struct knows. A file can hold a hundred thousand tables of
+// one kind, so it is found out once.
+type schema struct {
+	fields []field
+	known  map[string]bool
+}
+
+func (d *decoder) schema(t reflect.Type) schema {
+	s, ok := d.schemas[t]
+	if ok {
+		return s
+	}
+	s = schema{fields: fieldsOf(t), known: make(map[string]bool)}
+	for _, f := range s.fields {
+		s.known[f.name] = true
+	}
+	d.schemas[t] = s
+	return s
 }
 
 func (d *decoder) report(pos Position, key, message, hint string) {
@@ -40,26 +61,28 @@ func (d *decoder) mistyped(n *node, wanted, hint string) {
 // table fills a struct from a table.
 func (d *decoder) table(n *node, v reflect.Value) {
 	place(v, n)
-	fields := fieldsOf(v.Type())
-	known := make(map[string]bool, len(fields))
-	for _, f := range fields {
-		known[f.name] = true
+	schema := d.schema(v.Type())
+	for _, f := range schema.fields {
 		child := n.member(f.name)
-		if child != nil && f.later != "" {
+		switch {
+		case child == nil:
+		case f.later != "":
 			d.report(child.named, child.key, "not yet supported", f.later)
+		case f.instead != "":
+			d.report(child.named, child.key, "unknown key", f.instead)
 		}
 		if f.blank {
 			continue
 		}
 		if child == nil {
-			absent(v.FieldByIndex(f.index), f, n)
+			d.absent(v.FieldByIndex(f.index), f, n)
 			continue
 		}
 		d.value(child, v.FieldByIndex(f.index), f)
 	}
 	for _, child := range n.members {
-		if !known[child.name] {
-			d.report(child.named, child.key, "unknown key", d.unknownHint(child.name, fields))
+		if !schema.known[child.name] {
+			d.report(child.named, child.key, "unknown key", d.unknownHint(child.name, schema.fields))
 		}
 	}
 }
@@ -76,7 +99,9 @@ func place(v reflect.Value, n *node) {
 func (d *decoder) unknownHint(name string, fields []field) string {
 	names := make([]string, 0, len(fields))
 	for _, f := range fields {
-		names = append(names, f.name)
+		if f.instead == "" {
+			names = append(names, f.name)
+		}
 	}
 	if near := Suggest(name, names); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
@@ -98,6 +123,8 @@ func (d *decoder) value(n *node, v reflect.Value, f field) {
 		d.boolean(n, to)
 	case *Located[int64]:
 		d.integer(n, to)
+	case *Located[time.Time]:
+		d.moment(n, to, f)
 	case *List:
 		d.list(n, to, f)
 	case *Pairs:

@@ -11,6 +11,7 @@ var (
 	assignment  = regexp.MustCompile(`^\s*([A-Za-z0-9_.-]+)\s*=\s*(.*?)\s*(?:#.*)?$`)
 	colonAssign = regexp.MustCompile(`^\s*[A-Za-z0-9_.-]+\s*:\s`)
 	number      = regexp.MustCompile(`^[+-]?[0-9][0-9_.]*$`)
+	date        = regexp.MustCompile(`^[0-9]{4}-[0-9]+-[0-9]+`)
 )
 
 // grammarHint guesses from a line that is not TOML what was meant. Where it is
@@ -36,6 +37,8 @@ func grammarHint(line []byte) (message, hint string) {
 		return "", "the closing quote is missing"
 	case strings.ContainsAny(value[:1], `"'[{`), number.MatchString(value):
 		return "", ""
+	case date.MatchString(value):
+		return "", "a day is a year, a month and a day of it, such as 2026-01-31"
 	}
 	switch strings.ToLower(value) {
 	case "true", "yes", "on":

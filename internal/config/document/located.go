@@ -25,6 +25,9 @@ func (l Located[T]) Warning(message, hint string) Problem {
 	return Problem{Pos: l.Pos, Key: l.Key, Message: message, Hint: hint, Warning: true}
 }
 
+// place returns where the value stands.
+func (l Located[T]) place() Table { return At(l, struct{}{}) }
+
 // At returns value at the place of l: the result of turning a raw value into
 // a better one.
 func At[T, R any](l Located[R], value T) Located[T] {
@@ -32,7 +35,8 @@ func At[T, R any](l Located[R], value T) Located[T] {
 }
 
 // List is a list of strings. A field with the tag `one:"true"` also takes a
-// single string.
+// single string. Set is false for an empty list as for one that was left out,
+// but only the Value of the latter is nil.
 type List = Located[[]Located[string]]
 
 // Table is embedded into a struct to learn where its table was written.

@@ -2,12 +2,23 @@ package document
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"time"
 )
 
-const durationForm = `a duration such as "30s"`
+// Forever is the duration of a key that may have a word instead of one.
+const Forever = time.Duration(math.MinInt64)
+
+// durationForm says how a duration is written.
+func durationForm(f field) string {
+	const form = `a duration such as "30s"`
+	if f.forever == "" {
+		return form
+	}
+	return fmt.Sprintf("%s, or %q", form, f.forever)
+}
 
 // at notes where a value was written; what it is comes after.
 func at[T any](to *Located[T], n *node) {
@@ -21,11 +32,17 @@ func (d *decoder) text(n *node, to *Located[string], f field) {
 		to.Value, to.Set = f.fallback, false
 	case n.kind == kindString:
 		to.Value = n.text
-	case n.kind == kindArray || n.kind == kindTable:
-		d.mistyped(n, "a string", "")
 	default:
-		d.mistyped(n, "a string", fmt.Sprintf(`write it in quotes: "%s"`, n.text))
+		d.mistyped(n, "a string", quotesHint(n))
 	}
+}
+
+// quotesHint is for what was meant to be a string.
+func quotesHint(n *node) string {
+	if n.kind == kindArray || n.kind == kindTable {
+		return ""
+	}
+	return fmt.Sprintf(`write it in quotes: "%s"`, n.text)
 }
 
 func (d *decoder) duration(n *node, to *Located[time.Duration], f field) {
@@ -35,11 +52,15 @@ func (d *decoder) duration(n *node, to *Located[time.Duration], f field) {
 		if n.kind == kindInteger {
 			hint = unitHint(n.text)
 		}
-		d.mistyped(n, durationForm, hint)
+		d.mistyped(n, durationForm(f), hint)
 		return
 	}
 	if n.text == "" {
 		to.Value, to.Set = mustDuration(f), false
+		return
+	}
+	if n.text == f.forever {
+		to.Value = Forever
 		return
 	}
 	value, err := time.ParseDuration(n.text)
@@ -48,7 +69,7 @@ func (d *decoder) duration(n *node, to *Located[time.Duration], f field) {
 		if _, err := strconv.Atoi(n.text); err == nil {
 			hint = unitHint(n.text)
 		}
-		d.mistyped(n, durationForm, hint)
+		d.mistyped(n, durationForm(f), hint)
 		return
 	}
 	to.Value = value
@@ -103,9 +124,10 @@ func (d *decoder) list(n *node, to *List, f field) {
 		return
 	}
 	to.Set = len(n.items) > 0
+	to.Value = make([]Located[string], 0, len(n.items))
 	for _, item := range n.items {
 		if item.kind != kindString {
-			d.mistyped(item, "a string", "")
+			d.mistyped(item, "a string", quotesHint(item))
 			continue
 		}
 		if item.text == "" {
@@ -141,7 +163,7 @@ func (d *decoder) pairs(n *node, to *Pairs) {
 
 // absent gives the field of a missing key its default and the place of its
 // table.
-func absent(v reflect.Value, f field, table *node) {
+func (d *decoder) absent(v reflect.Value, f field, table *node) {
 	pos, key := table.pos, join(table.key, f.name)
 	switch to := v.Addr().Interface().(type) {
 	case *Located[string]:
@@ -152,13 +174,15 @@ func absent(v reflect.Value, f field, table *node) {
 		*to = Located[bool]{Value: f.fallback == "true", Pos: pos, Key: key}
 	case *Located[int64]:
 		*to = Located[int64]{Value: mustInteger(f), Pos: pos, Key: key}
+	case *Located[time.Time]:
+		*to = Located[time.Time]{Pos: pos, Key: key}
 	case *List:
 		*to = List{Pos: pos, Key: key}
 	case *Pairs:
 	default:
 		if v.Kind() == reflect.Struct {
 			empty := &node{kind: kindTable, key: key, pos: pos}
-			new(decoder).table(empty, v)
+			d.table(empty, v)
 			unset(v)
 		}
 	}

@@ -10,15 +10,21 @@ import (
 //	toml:"name"     the key
 //	default:"text"  the value when the key is absent, as TOML would have it inside quotes
 //	one:"true"      a List that also takes a single string
+//	day:"true"      a time that is a whole day
+//	forever:"word"  a duration that may also be this word, which means [Forever]
 //	later:"hint"    a key of the contract that is not supported yet; a blank
 //	                field takes no value, a named one is decoded all the same
+//	instead:"hint"  a key that does not exist but that people expect; on a blank field
 type field struct {
 	name     string
 	index    []int
 	typ      reflect.Type
 	fallback string
 	one      bool
+	day      bool
+	forever  string
 	later    string
+	instead  string
 	blank    bool
 }
 
@@ -44,7 +50,10 @@ func fieldsOf(t reflect.Type) []field {
 			typ:      f.Type,
 			fallback: f.Tag.Get("default"),
 			one:      f.Tag.Get("one") != "",
+			day:      f.Tag.Get("day") != "",
+			forever:  f.Tag.Get("forever"),
 			later:    f.Tag.Get("later"),
+			instead:  f.Tag.Get("instead"),
 			blank:    f.Name == "_",
 		})
 	}
@@ -83,6 +92,9 @@ func Keys[T any]() []Key { return keysOf(reflect.TypeFor[T](), "") }
 func keysOf(t reflect.Type, path string) []Key {
 	var keys []Key
 	for _, f := range fieldsOf(t) {
+		if f.instead != "" {
+			continue
+		}
 		inner := tableOf(f.typ)
 		k := Key{Path: join(path, f.name), Default: f.fallback, Later: f.later != "", Table: inner != nil}
 		keys = append(keys, k)
@@ -102,7 +114,7 @@ func homes(t reflect.Type) map[string][]string {
 
 func collectHomes(t reflect.Type, path, header string, known map[string][]string) {
 	for _, f := range fieldsOf(t) {
-		if f.later != "" {
+		if f.later != "" || f.instead != "" {
 			continue
 		}
 		if header != "" {

@@ -1,0 +1,71 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Facts returns what is known of the test's session after its handshake. now counts where
+// the test has no time of its own.
+func (t *Test) Facts(now time.Time) Facts {
+	application, id, _ := strings.Cut(t.To, "/")
+	if !t.At.IsZero() {
+		now = t.At
+	}
+	return Facts{
+		Application: application,
+		Port:        id,
+		Source:      t.From,
+		Peer:        t.From,
+		Judged:      Final,
+		TLS:         t.TLS,
+		Identities:  NewIdentities(t.Identity...),
+		Now:         now,
+	}
+}
+
+// RunTests judges the session of every [[test]] and returns those that end otherwise than
+// expected.
+func (s *Set) RunTests() []Fault {
+	var f faults
+	for i := range s.src.Tests {
+		s.runTest(&f, i)
+	}
+	return f.list
+}
+
+func (s *Set) runTest(f *faults, i int) {
+	t := &s.src.Tests[i]
+	facts := t.Facts(s.now)
+	d := s.Decide(&facts)
+	if d.Verdict == t.Expect || d.Verdict == AuditDeny && t.Expect == Deny {
+		return
+	}
+	from := "a UNIX socket"
+	if t.From.IsValid() {
+		from = t.From.String()
+	}
+	message := fmt.Sprintf("%s to %s: expected %s and got %s (%s)", from, t.To, t.Expect, d.Verdict, d.Reason)
+	f.fail(at(TestSection, i, "expect"), message, s.why(&d, &facts))
+}
+
+// why says what decided, or what would have had to be different.
+func (s *Set) why(d *Decision, facts *Facts) string {
+	switch {
+	case d.Reason == Blocked:
+		return "block " + quoted(d.Rule) + " comes before every rule"
+	case d.Reason == ClientNeedsTLS:
+		return "a client with require_tls connects from there"
+	case d.Rule != "":
+		return "rule " + quoted(d.Rule) + " lets it pass"
+	case d.Nearest == "":
+		return ""
+	}
+	for _, r := range s.Explain(facts).Rules {
+		if r.Rule.ID == d.Nearest {
+			return "nearest is rule " + quoted(d.Nearest) + ": " + r.Detail
+		}
+	}
+	return ""
+}
