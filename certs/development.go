@@ -87,6 +87,9 @@ func creatable(dir string) error {
 	case !info.IsDir():
 		return fmt.Errorf("development CA: %s is not a directory", dir)
 	case !writable(dir):
+		if abs, err := filepath.Abs(dir); err == nil {
+			dir = abs
+		}
 		return fmt.Errorf("development CA: nothing can be written into %s", dir)
 	default:
 		return nil

@@ -115,7 +115,7 @@ func (s *suite) fuzz() {
 	}
 	for _, target := range fuzzTargets(string(out)) {
 		s.run(target.name+" ("+target.pkg+")",
-			command(nil, "go", "test", "-run=^$", "-fuzz=^"+target.name+"$", "-fuzztime="+duration, target.pkg))
+			command(nil, "go", "test", "-run=^$", "-fuzz=^"+target.name+"$", "-fuzztime="+duration, "-fuzzminimizetime=10x", target.pkg))
 	}
 }
 
