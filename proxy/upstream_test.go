@@ -89,7 +89,7 @@ func TestNoUpstream(t *testing.T) {
 		}, policy.UpstreamTLS, "unknown authority"},
 		{"server of another name", func(r *rig) {
 			r.serveOn("tcp", r.ca.ServerConfig(r, "another.example"), echo)
-		}, policy.UpstreamTLS, "not localhost"},
+		}, policy.UpstreamTLS, "not valid for the configured server_name"},
 		{"server that speaks plaintext", func(r *rig) {
 			r.serveOn("tcp", nil, func(conn net.Conn) {
 				conn.Write([]byte("220 mail.example ESMTP\r\n"))
