@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"sallyport/policy"
 )
@@ -77,8 +76,8 @@ func handshakeReason(err error) policy.Reason {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return policy.HandshakeTimeout
-	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
-		errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
+	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errnoReset),
+		errors.Is(err, errnoPipe), errors.Is(err, net.ErrClosed):
 		return policy.HandshakeClosed
 	case isRemoteAlert(err):
 		return policy.HandshakeAlert

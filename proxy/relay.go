@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"sallyport/policy"
@@ -187,7 +186,7 @@ func (f *flow) received(err error) ending { return ending{f.from.side, reasonOfE
 
 // passOn tells the receiver of an orderly end, and returns how the direction ended.
 func (f *flow) passOn(end ending) ending {
-	if err := f.to.closeWrite(); err != nil && !errors.Is(err, syscall.ENOTCONN) {
+	if err := f.to.closeWrite(); err != nil && !errors.Is(err, errnoNotConn) {
 		return ending{f.to.side, reasonOfEnd(err), err}
 	}
 	return end
@@ -200,11 +199,11 @@ func reasonOfEnd(err error) policy.Reason {
 		return policy.Truncated
 	case err == io.EOF:
 		return policy.EndOfStream
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+	case errors.Is(err, errnoReset), errors.Is(err, errnoPipe), errors.Is(err, io.ErrClosedPipe):
 		return policy.Reset
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return policy.Shutdown // interrupted; the cause was noted before
-	case errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+	case errors.Is(err, errnoTimedOut), errors.Is(err, errnoHostUnreach), errors.Is(err, errnoNetUnreach):
 		return policy.PeerDead
 	case isRemoteAlert(err):
 		return policy.PeerAlert

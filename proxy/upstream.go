@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"sallyport/policy"
@@ -97,9 +96,9 @@ func refusedDial(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, errnoRefused):
 		return policy.Refuse(policy.UpstreamRefused, err)
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errnoTimedOut):
 		return policy.Refuse(policy.UpstreamTimeout, err)
 	default:
 		return policy.Refuse(policy.UpstreamUnreachable, err)
