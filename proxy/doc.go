@@ -1,7 +1,7 @@
 // Package proxy owns connections and moves their bytes.
 //
-// One connection is one session, and [session.run] is its whole way: it takes
-// its place, reads the PROXY header, is judged on its addresses, tells TLS from
+// One connection is one session. [Server.begin] gives it its place, and [session.run] is
+// the rest of its way: it reads the PROXY header, is judged on its addresses, tells TLS from
 // plaintext, shakes hands, is judged on everything, dials the upstream and
 // relays until both sides are done. Whatever happens, it ends in one log record.
 // Nothing of the upstream is dialled or shown before the second judgement has

@@ -85,6 +85,42 @@ func TestDocumentsLinkToFilesThatExist(t *testing.T) {
 	}
 }
 
+var (
+	namedFile   = regexp.MustCompile("`([a-z/_]+\\.go)`")
+	namedMethod = regexp.MustCompile("`(session|Server)\\.([A-Za-z]+)`")
+)
+
+// The page that shows the way through the code names files and methods of package proxy that exist.
+func TestArchitecturePage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source strings.Builder
+	for _, file := range []string{"session.go", "server.go"} {
+		text, err := os.ReadFile(filepath.Join("../../proxy", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Write(text)
+	}
+	files := namedFile.FindAllStringSubmatch(string(page), -1)
+	methods := namedMethod.FindAllStringSubmatch(string(page), -1)
+	if len(files) < 10 || len(methods) < 2 {
+		t.Fatalf("%d files and %d methods found, so this test looks at the wrong thing", len(files), len(methods))
+	}
+	for _, match := range files {
+		if _, err := os.Stat(filepath.Join("../..", match[1])); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, match := range methods {
+		if !strings.Contains(source.String(), "(s *"+match[1]+") "+match[2]+"(") {
+			t.Errorf("there is no method %s of %s", match[2], match[1])
+		}
+	}
+}
+
 var tomlBlock = regexp.MustCompile("(?s)```toml\n(.*?)```")
 
 // Every complete configuration in the documents has to be one that works.
