@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,8 +63,7 @@ func (s *sallyport) wantSound(t *testing.T) {
 // binary returns the path of the program under test.
 func binary() string { return os.Getenv(binaryVariable) }
 
-// write replaces the configuration file by renaming, as a careful administrator does. What every test wants of the log
-// and the administrative socket stands behind the test's own text, so that line numbers are the test's.
+// write replaces the configuration file. What every test wants of the log, the administrative socket and the policy stands behind the test's own text, so that line numbers are the test's.
 func (s *sallyport) write(t *testing.T, config string) {
 	t.Helper()
 	if !strings.Contains(config, "[log]") {
@@ -72,13 +72,40 @@ func (s *sallyport) write(t *testing.T, config string) {
 	if !strings.Contains(config, "[admin]") {
 		config += "\n[admin]\nlisten = \"unix:admin.sock\"\n"
 	}
-	next := s.config + ".next"
-	if err := os.WriteFile(next, []byte(config), 0o600); err != nil {
+	if !strings.Contains(config, "[policy]") {
+		replace(t, filepath.Join(filepath.Dir(s.config), "everybody.toml"), everybody(config))
+		config += "\n[policy]\nfiles = [\"everybody.toml\"]\n"
+	}
+	replace(t, s.config, config)
+}
+
+// replace writes a file by renaming, as a careful administrator does.
+func replace(t *testing.T, path, content string) {
+	t.Helper()
+	next := path + ".next"
+	if err := os.WriteFile(next, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(next, s.config); err != nil {
+	if err := os.Rename(next, path); err != nil {
 		t.Fatal(err)
 	}
+}
+
+var applicationName = regexp.MustCompile(`(?s)\[\[application\]\].*?\bname = "([^"]+)"`)
+
+// everybody is a policy that allows everything, for tests of something else.
+func everybody(config string) string {
+	var to []string
+	for _, m := range applicationName.FindAllStringSubmatch(config, -1) {
+		to = append(to, `"`+m[1]+`/*"`)
+	}
+	return `[[allow]]
+id = "everybody"
+from = ["any"]
+to = [` + strings.Join(to, ", ") + `]
+tls = "any"
+owner = "test"
+`
 }
 
 // command runs a subcommand of the binary on this instance's configuration.

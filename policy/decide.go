@@ -14,18 +14,30 @@ import (
 // address: it belongs to "any", to "loopback", and to clients without addresses and ports.
 func (s *Set) Decide(f *Facts) Decision {
 	if s == nil {
-		return Decision{Reason: NoRule, Failed: Destination}
+		return Decision{Reason: NoPolicy, Failed: Destination}
 	}
 	port := s.ports[portKey{f.Application, f.Port}]
 	d := s.judge(port, f)
-	audit := s.audit
-	if port != nil {
-		audit = port.audit
-	}
-	if d.Verdict == Deny && audit {
+	if d.Verdict == Deny && s.audits(port) {
 		d.Verdict = AuditDeny
 	}
 	return d
+}
+
+// audits reports whether audit mode lets everything pass at a port.
+func (s *Set) audits(port *door) bool {
+	if port == nil {
+		return s.audit
+	}
+	return port.audit
+}
+
+// Terms implements [Judge].
+func (s *Set) Terms(f *Facts) (bounds *Defaults, audit bool) {
+	if s == nil || s.src == nil {
+		return nil, false
+	}
+	return &s.src.Defaults, s.audits(s.ports[portKey{f.Application, f.Port}])
 }
 
 func (s *Set) judge(port *door, f *Facts) Decision {
@@ -68,8 +80,7 @@ func (s *Set) ask(port *door, f *Facts, known []uint32) question {
 	// The caller has unmapped addresses. It is made sure of, because an address in another form
 	// would match nothing, blocks included.
 	q := question{addr: f.Source.Addr().Unmap().WithZone(""), port: f.Source.Port(), now: f.Now.Unix()}
-	// A balancer can say that its client came by a UNIX socket: that is none of this host.
-	q.local = !q.addr.IsValid() && (!f.Peer.IsValid() || f.Peer.Addr().Unmap().IsLoopback())
+	q.local = f.local()
 	if port == nil {
 		return q
 	}

@@ -7,7 +7,6 @@
 package policy
 
 import (
-	"crypto/x509"
 	"net/netip"
 	"time"
 )
@@ -65,17 +64,20 @@ type Facts struct {
 	// over. It is hostile input: quote it where it is shown.
 	ServerName string
 
-	// Certificate is the client's verified leaf certificate; nil without one.
-	// On a resumed session it is the one of the original handshake.
-	Certificate *x509.Certificate
-
-	// Identities are what Certificate says of its holder, from [IdentitiesOf]: a policy
-	// looks at them and not at the certificate, so that a decision allocates nothing.
+	// Identities are what the client's verified leaf certificate says of its holder, from
+	// [IdentitiesOf]; zero without one. On a resumed session the certificate is the one
+	// of the original handshake.
 	Identities Identities
 
 	// Now is the time of the judgement. At the zero time no rule with a first or last day is
 	// valid.
 	Now time.Time
+}
+
+// local reports whether a source without an address is a UNIX socket of this host. A balancer can
+// say that its client came by one: that is none of this host.
+func (f *Facts) local() bool {
+	return !f.Source.IsValid() && (!f.Peer.IsValid() || f.Peer.Addr().Unmap().IsLoopback())
 }
 
 // Moment is the point in a session's life at which it is judged.
@@ -113,14 +115,6 @@ type Match struct {
 	Rule   string
 	Client string       // the named client; empty where sources are counted one by one
 	Source netip.Prefix // the address, for IPv6 its prefix; zero for named clients and UNIX sockets
-}
-
-// Open allows everything. It stands in where no policy is configured.
-type Open struct{}
-
-// Decide allows the session. It is safe for concurrent use.
-func (Open) Decide(*Facts) Decision {
-	return Decision{Verdict: Allow, Reason: NoPolicy}
 }
 
 // Origin is who connects to whom. All addresses are unmapped: an IPv4 client of a

@@ -13,13 +13,13 @@ type Reason string
 
 // Why a session was let through.
 const (
-	NoPolicy  Reason = "no_policy"  // no policy is configured
 	Allowed   Reason = "allowed"    // a rule allows it
 	OnlyAudit Reason = "audit_rule" // a rule in audit mode lets it through
 )
 
 // Why the policy denies a session.
 const (
+	NoPolicy           Reason = "no_policy"
 	NoRule             Reason = "no_rule"
 	Blocked            Reason = "blocked"
 	ClientNeedsTLS     Reason = "require_tls"
@@ -87,6 +87,8 @@ const (
 	PeerAlert        Reason = "peer_alert"
 	ProtocolError    Reason = "protocol_error"
 	PeerDead         Reason = "peer_dead"
+	Superseded       Reason = "superseded"
+	PolicyChange     Reason = "policy_change"
 	IdleTimeout      Reason = "idle_timeout"
 	HalfCloseTimeout Reason = "half_close_timeout"
 	LifetimeLimit    Reason = "lifetime_limit"
@@ -104,7 +106,7 @@ type Explanation struct {
 // Reasons returns the whole list of codes in alphabetical order. The slice is the caller's.
 func Reasons() []Explanation {
 	list := []Explanation{
-		{NoPolicy, "allowed: no policy is configured, so nothing is judged"},
+		{NoPolicy, "denied: no policy is configured, so nobody is allowed anything"},
 		{Allowed, "allowed: a rule of the policy allows the session"},
 		{OnlyAudit, "let through: only a rule in audit mode allows it, so it would be denied"},
 		{NoRule, "denied: no rule allows this source to connect to this port; what no rule allows is denied"},
@@ -158,6 +160,8 @@ func Reasons() []Explanation {
 		{PeerAlert, "a TLS peer ended the session with a fatal alert"},
 		{ProtocolError, "a TLS peer sent a record that is invalid"},
 		{PeerDead, "a peer stopped answering the network for dead_peer_timeout"},
+		{Superseded, "the same client connected anew from the same source port, so this connection was dead"},
+		{PolicyChange, "a changed policy or the expiry of a rule denies the session, and on_policy_change is \"close\""},
 		{IdleTimeout, "no byte in either direction for idle_timeout"},
 		{HalfCloseTimeout, "one direction had ended and the other moved no byte for half_close_timeout"},
 		{LifetimeLimit, "the session reached max_lifetime"},

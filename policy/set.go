@@ -2,6 +2,7 @@ package policy
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gaissmai/bart"
@@ -84,3 +85,26 @@ func dayOf(t time.Time) time.Time {
 
 // Source returns what the set was compiled from. It must not be changed.
 func (s *Set) Source() *Source { return s.src }
+
+// NextExpiry returns the first moment after a time at which rules expire, and their ids in order;
+// the zero time if none does any more. Rules that are off do not count.
+func (s *Set) NextExpiry(after time.Time) (at time.Time, rules []string) {
+	if s == nil {
+		return time.Time{}, nil
+	}
+	next := int64(math.MaxInt64)
+	for i := range s.rules {
+		switch r := &s.rules[i]; {
+		case r.Mode == Off || r.ends == math.MaxInt64 || r.ends <= after.Unix() || r.ends > next:
+		case r.ends < next:
+			next, rules = r.ends, []string{r.id}
+		default:
+			rules = append(rules, r.id)
+		}
+	}
+	if rules == nil {
+		return time.Time{}, nil
+	}
+	slices.Sort(rules)
+	return time.Unix(next, 0).UTC(), rules
+}

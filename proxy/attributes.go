@@ -20,6 +20,7 @@ const (
 	KeyOffered         = "tls_offered"
 	KeyPeerSubject     = "peer_subject"
 	KeyPeerSerial      = "peer_serial"
+	KeyIdentities      = "peer_identities"
 	KeyUnverified      = "peer_subject_unverified"
 	KeyCertificate     = "certificate"
 	KeyUpstream        = "upstream"
@@ -35,8 +36,14 @@ const (
 	KeyVerdict         = "verdict"
 	KeyRule            = "rule"
 	KeyReason          = "reason"
+	KeyNearest         = "nearest"
+	KeyFailed          = "failed_condition"
+	KeyHint            = "hint"
+	KeyLocked          = "locked_until"
 	KeyClosedBy        = "closed_by"
 	KeyCloseReason     = "close_reason"
+	KeyDenialReason    = "denial_reason"
+	KeyDenialRule      = "denial_rule"
 	KeyError           = "error"
 	KeySuppressed      = "suppressed"
 )
@@ -68,6 +75,7 @@ func Attributes() []Attribute {
 		{KeyOffered, "newest TLS version that the client offered; only where the handshake failed"},
 		{KeyPeerSubject, "subject of the client's verified certificate"},
 		{KeyPeerSerial, "serial number of the client's verified certificate, hexadecimal"},
+		{KeyIdentities, "identities that the client's verified certificate proves, written as in policy files and with spaces between them; those with a space or another odd character are in quotes; without a filter of its own it has that of peer_subject"},
 		{KeyUnverified, "subject of the certificate that the client showed, which anybody can write; only where the handshake failed"},
 		{KeyCertificate, "certificate that was served: subject and serial number; absent on resumed sessions, which serve none"},
 		{KeyUpstream, "upstream endpoint"},
@@ -81,10 +89,16 @@ func Attributes() []Attribute {
 		{KeyDial, "milliseconds to connect to the upstream, its TLS handshake included"},
 		{KeyTotal, "milliseconds from accept to the end"},
 		{KeyVerdict, "`allow`, `deny` or `audit-deny`"},
-		{KeyRule, "id of the policy rule that decided"},
+		{KeyRule, "id of the policy rule or block that decided"},
 		{KeyReason, "reason code of the verdict"},
+		{KeyNearest, "id of the policy rule that came nearest to allowing a denied session"},
+		{KeyFailed, "the first condition that the nearest rule was missing: `destination` (no rule names the port), `address`, `source port`, `tls`, `identity` or `period`"},
+		{KeyHint, "what to look at first, for people"},
+		{KeyLocked, "this refusal locked the source out: until when, or `forever`"},
 		{KeyClosedBy, "who ended the session: `client`, `upstream` or `sallyport`"},
 		{KeyCloseReason, "reason code of the end; the same as reason where a session was refused"},
+		{KeyDenialReason, "reason code by which a changed policy denies the established session; only where close_reason is policy_change"},
+		{KeyDenialRule, "the block that now denies the session, or else the rule that comes nearest to allowing it; likewise"},
 		{KeyError, "the underlying error, for people"},
 		{KeySuppressed, "refusals before this one that were counted but not logged"},
 	}

@@ -54,7 +54,7 @@ func (b *bulk) move(f *flow, c *clock) *ending {
 		if err != nil {
 			b.pipes.destroy(p)
 			f.to.cut = true
-			return &ending{f.to.side, reasonOfEnd(err), err}
+			return &ending{side: f.to.side, reason: reasonOfEnd(err), err: err}
 		}
 		b.pipes.giveBack(p)
 		c.touch()

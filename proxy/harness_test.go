@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -31,6 +32,7 @@ type rig struct {
 	port     *Port
 	target   *Target
 	limits   Limits
+	gate     policy.Gate
 	pipes    int
 	network  string // of the port: tcp or unix
 	server   *Server
@@ -44,10 +46,10 @@ type rig struct {
 
 // newRig returns a plaintext port without limits whose upstream is serve on TCP.
 func newRig(t testing.TB, serve func(net.Conn)) *rig {
-	r := &rig{TB: t, ca: testpki.New(t), network: "tcp", pipes: 16, log: make(logbook, 10000), over: make(chan struct{})}
+	r := &rig{TB: t, ca: testpki.New(t), network: "tcp", pipes: 16, log: make(logbook, 10000), gate: policy.Gate{Policy: everybody}, over: make(chan struct{})}
 	r.target = &Target{Dialer: &net.Dialer{KeepAlive: -1}, Resolver: NewResolver(net.DefaultResolver)}
 	r.port = &Port{
-		Application: "app", ID: "port", Front: testFront{}, Policy: policy.Open{},
+		Application: "app", ID: "port", Front: testFront{},
 		Upstream: func(string) *Target { return r.target },
 	}
 	r.limits = Limits{MaxConnections: 1000, Lane: NewLane(2), HandshakeTimeout: patient, DialTimeout: patient}
@@ -133,7 +135,7 @@ func (r *rig) start() *rig {
 	l := listen(r, r.network)
 	r.listener, r.address = l, l.Addr()
 	r.server = NewServer(slog.New(slog.NewJSONHandler(r.log, nil)), r.pipes)
-	r.server.Swap(&Generation{Number: 7, Ports: map[string]*Port{"key": r.port}, Limits: r.limits})
+	r.server.Swap(r.generation(7))
 	var serving sync.WaitGroup
 	serving.Go(func() { r.server.Serve(source{l}) })
 	r.Cleanup(func() {
@@ -150,6 +152,12 @@ func (r *rig) start() *rig {
 		r.upstream.Wait()
 	})
 	return r
+}
+
+// generation returns the state that the rig's fields describe.
+func (r *rig) generation(number uint64) *Generation {
+	gate := r.gate
+	return &Generation{Number: number, Ports: map[string]*Port{"key": r.port}, Limits: r.limits, Gate: &gate}
 }
 
 // end lets go of everything that waits for the end of the test.
@@ -323,7 +331,14 @@ func (f testFront) Detect(conn net.Conn) (net.Conn, bool, error) { return f.dete
 // decide is a policy of one function.
 type decide func(*policy.Facts) policy.Decision
 
-func (d decide) Decide(f *policy.Facts) policy.Decision { return d(f) }
+func (d decide) Decide(f *policy.Facts) policy.Decision       { return d(f) }
+func (d decide) Terms(*policy.Facts) (*policy.Defaults, bool) { return nil, false }
+func (d decide) Exempt(netip.AddrPort, bool) bool             { return false }
+
+// everybody is a policy that allows everything.
+var everybody = decide(func(*policy.Facts) policy.Decision {
+	return policy.Decision{Verdict: policy.Allow, Reason: policy.Allowed}
+})
 
 // halfClose ends what a client or server sends.
 func halfClose(conn net.Conn) error {

@@ -31,10 +31,10 @@ func answerOnce(conn net.Conn) {
 
 // newMemoryRig returns a rig without sockets, for a bubble with a fake clock. It needs no start.
 func newMemoryRig(t testing.TB, serve func(net.Conn)) *rig {
-	r := &rig{TB: t, ca: testpki.New(t), log: make(logbook, 10000)}
+	r := &rig{TB: t, ca: testpki.New(t), log: make(logbook, 10000), gate: policy.Gate{Policy: everybody}}
 	r.target = &Target{Primary: Endpoint{"unix", "memory"}, Dialer: memoryDialer(serve)}
 	r.port = &Port{
-		Application: "app", ID: "port", Front: testFront{}, Policy: policy.Open{},
+		Application: "app", ID: "port", Front: testFront{},
 		Upstream: func(string) *Target { return r.target },
 	}
 	r.limits = Limits{MaxConnections: 1000, Lane: NewLane(1)}
@@ -46,7 +46,7 @@ func newMemoryRig(t testing.TB, serve func(net.Conn)) *rig {
 // dialMemory begins a session and returns the client's end.
 func (r *rig) dialMemory() net.Conn {
 	if r.server.current.Load() == nil {
-		r.server.Swap(&Generation{Number: 7, Ports: map[string]*Port{"key": r.port}, Limits: r.limits})
+		r.server.Swap(r.generation(7))
 	}
 	near, far := net.Pipe()
 	r.server.begin("key", near)

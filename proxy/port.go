@@ -28,11 +28,6 @@ type Front interface {
 	Detect(net.Conn) (net.Conn, bool, error)
 }
 
-// Decider judges a session. It must be safe for concurrent use.
-type Decider interface {
-	Decide(*policy.Facts) policy.Decision
-}
-
 // Mode says what a port listens for.
 type Mode uint8
 
@@ -62,7 +57,6 @@ type Port struct {
 	Mode        Mode
 	Front       Front
 	TLS         *tls.Config // nil on plaintext ports
-	Policy      Decider
 
 	// Upstream returns where sessions for a server name go. The name is empty for
 	// plaintext clients and for those that sent none.
@@ -87,4 +81,10 @@ type Generation struct {
 	Number uint64
 	Ports  map[string]*Port // by the key of their listener
 	Limits Limits
+	Gate   *policy.Gate // nil denies everything
+
+	// CloseDenied makes a policy count for established sessions, too: those that it denies are
+	// closed, spread evenly over CloseSpread; 0 means at once.
+	CloseDenied bool
+	CloseSpread time.Duration
 }

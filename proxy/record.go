@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -8,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -31,6 +34,8 @@ type record struct {
 	handshake    time.Duration
 	dial         time.Duration
 	decision     policy.Decision
+	locked       policy.Locked // the source, by this refusal
+	isLocked     bool
 	end          ending
 	suppressedBy int
 }
@@ -52,6 +57,9 @@ func (s *session) attrs() []slog.Attr {
 	}
 	a.text(KeyMode, r.mode)
 	a.tls(r.state)
+	if r.state != nil {
+		a.text(KeyIdentities, identitiesText(s.facts.Identities))
+	}
 	a.stranger(r.stranger)
 	a.certificate(KeyCertificate, r.served)
 	a.text(KeyUpstream, r.upstream)
@@ -69,8 +77,18 @@ func (s *session) attrs() []slog.Attr {
 	a.text(KeyVerdict, r.decision.Verdict.String())
 	a.text(KeyRule, r.decision.Rule)
 	a.text(KeyReason, string(r.decision.Reason))
+	a.text(KeyNearest, r.decision.Nearest)
+	a.text(KeyFailed, r.decision.Failed.String())
+	if r.decision.Reason == policy.SourcePortMismatch {
+		a.text(KeyHint, "address translation on the way?")
+	}
+	a.text(KeyLocked, lockedText(r.locked, r.isLocked))
 	a.text(KeyClosedBy, string(r.end.side))
 	a.text(KeyCloseReason, string(r.end.reason))
+	if denial := r.end.denial; denial != nil {
+		a.text(KeyDenialReason, string(denial.Reason))
+		a.text(KeyDenialRule, cmp.Or(denial.Rule, denial.Nearest))
+	}
 	if r.end.err != nil && !r.end.orderly() {
 		a.text(KeyError, plainText(r.end.err))
 	}
@@ -160,6 +178,41 @@ func (a *attrList) certificate(key string, leaf *x509.Certificate) {
 	}
 }
 
+// identitiesText writes identities as policy files do, with a space between them; those that have
+// one, or anything else that could be misread, in the quotes of Go. What does not fit is left out.
+func identitiesText(all policy.Identities) string {
+	var b strings.Builder
+	for _, identity := range all.Names() {
+		if identity.Kind == policy.LeafSHA256 || identity.Kind == policy.PublicKeyHash {
+			continue // nobody reads those
+		}
+		text := identity.String()
+		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r >= utf8.RuneSelf }) {
+			text = strconv.QuoteToASCII(text)
+		}
+		if b.Len()+1+len(text) > longestText {
+			break
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(text)
+	}
+	return b.String()
+}
+
+// lockedText says until when a source is locked out.
+func lockedText(l policy.Locked, isLocked bool) string {
+	switch {
+	case !isLocked:
+		return ""
+	case l.Forever:
+		return "forever"
+	default:
+		return l.Until.UTC().Format(time.RFC3339)
+	}
+}
+
 func cut(text string) string {
 	if len(text) <= longestText {
 		return text
@@ -174,7 +227,7 @@ func cut(text string) string {
 // write emits the session's one record.
 func (s *session) write() {
 	level := slog.LevelInfo
-	if s.relay == nil {
+	if s.relay == nil || s.record.decision.Verdict == policy.AuditDeny {
 		level = slog.LevelWarn
 	}
 	if !s.record.decision.Verdict.Passes() {

@@ -59,13 +59,14 @@ func fullSession() *session {
 		PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{leaf}},
 	}
 	s := &session{id: "id", begun: time.Now().Add(-time.Second), gen: &Generation{Number: 3}, port: &Port{Application: "a", ID: "p"}}
-	s.facts = policy.Facts{Source: netip.MustParseAddrPort("192.0.2.1:1"), Peer: netip.MustParseAddrPort("192.0.2.2:2")}
+	s.facts = policy.Facts{Source: netip.MustParseAddrPort("192.0.2.1:1"), Peer: netip.MustParseAddrPort("192.0.2.2:2"), Identities: policy.IdentitiesOf(leaf)}
 	s.origin = policy.Origin{Destination: netip.MustParseAddrPort("192.0.2.3:3")}
 	s.record = record{
 		state: state, mode: "tls", served: leaf, upstream: "up", local: "local", upstreamTLS: state, in: 1, out: 2,
 		detect: time.Millisecond, handshake: time.Millisecond, dial: time.Millisecond,
-		decision: policy.Decision{Rule: "rule", Reason: "reason"}, suppressedBy: 1,
-		end:      ending{Client, policy.Reset, errors.New("error")},
+		decision: policy.Decision{Rule: "rule", Reason: policy.SourcePortMismatch, Nearest: "near", Failed: policy.SourcePort}, suppressedBy: 1,
+		locked: policy.Locked{Forever: true}, isLocked: true,
+		end:      ending{side: Client, reason: policy.Reset, err: errors.New("error"), denial: &policy.Decision{Rule: "block", Reason: policy.Blocked}},
 		stranger: &stranger{serverName: "sni", offered: tls.VersionTLS12, leaf: leaf},
 	}
 	return s

@@ -43,7 +43,7 @@ func TestRefusalsAreLimited(t *testing.T) {
 func TestRefusalsInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newMemoryRig(t, nil)
-		r.port.Policy = decide(func(*policy.Facts) policy.Decision { return policy.Decision{Reason: "denied"} })
+		r.gate.Policy = decide(func(*policy.Facts) policy.Decision { return policy.Decision{Reason: "denied"} })
 		const flood = refusalsAtOnce + 30
 		r.limits.MaxConnections = 2 * flood
 		for range flood {

@@ -19,6 +19,7 @@ type ending struct {
 	side   Side
 	reason policy.Reason
 	err    error
+	denial *policy.Decision // of the policy that is the reason
 }
 
 // orderly reports whether a stream came to its announced or at least undisturbed end.
@@ -84,7 +85,7 @@ func (r *relay) seal() ending {
 func (r *relay) pump(f *flow) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.abort(ending{Proxy, policy.InternalError, &panicked{p, debug.Stack()}})
+			r.abort(ending{side: Proxy, reason: policy.InternalError, err: &panicked{p, debug.Stack()}})
 		}
 	}()
 	end := f.run(r.clock)
@@ -169,7 +170,7 @@ func (f *flow) run(c *clock) ending {
 		c.touch()
 		if err := f.to.send(chunk, n); err != nil {
 			f.to.cut = true
-			return ending{f.to.side, reasonOfEnd(err), err}
+			return ending{side: f.to.side, reason: reasonOfEnd(err), err: err}
 		}
 		c.touch()
 		f.bytes.Add(int64(n))
@@ -182,12 +183,14 @@ func (f *flow) run(c *clock) ending {
 }
 
 // received says what it means that no more bytes come.
-func (f *flow) received(err error) ending { return ending{f.from.side, reasonOfEnd(err), err} }
+func (f *flow) received(err error) ending {
+	return ending{side: f.from.side, reason: reasonOfEnd(err), err: err}
+}
 
 // passOn tells the receiver of an orderly end, and returns how the direction ended.
 func (f *flow) passOn(end ending) ending {
 	if err := f.to.closeWrite(); err != nil && !errors.Is(err, errnoNotConn) {
-		return ending{f.to.side, reasonOfEnd(err), err}
+		return ending{side: f.to.side, reason: reasonOfEnd(err), err: err}
 	}
 	return end
 }

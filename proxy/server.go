@@ -31,8 +31,9 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
-	cutting  bool          // no session may go on
-	idle     chan struct{} // closed when the last session ends while draining
+	tuples   map[tuple]*session // the latest session of each
+	cutting  bool               // no session may go on
+	idle     chan struct{}      // closed when the last session ends while draining
 }
 
 // NewServer returns a server without a generation: call [Server.Swap] before Serve. Bulk
@@ -51,12 +52,16 @@ func NewServer(log *slog.Logger, pipes int) *Server {
 		cancel:   cancel,
 		boot:     hex.EncodeToString(boot[:]),
 		sessions: make(map[*session]struct{}),
+		tuples:   make(map[tuple]*session),
 	}
 }
 
-// Swap makes g the state of every session that begins from now on and returns the
-// previous one.
-func (s *Server) Swap(g *Generation) (previous *Generation) { return s.current.Swap(g) }
+// Swap makes g the state of every session that begins from now on. If g says so, it judges the
+// established ones anew, see [Server.Rejudge].
+func (s *Server) Swap(g *Generation) {
+	s.current.Store(g)
+	s.Rejudge()
+}
 
 // Serve runs a session for every connection that l yields, and returns when l is closed.
 // Sessions outlive it; see [Server.Drain].
@@ -87,6 +92,7 @@ func (s *Server) begin(key string, conn net.Conn) {
 		begun:    time.Now(),
 		accepted: conn,
 		conn:     conn,
+		visit:    gen.Gate.Visit(),
 		facts:    policy.Facts{Application: port.Application, Port: port.ID, Source: peer, Peer: peer},
 	}
 	if reason := s.admit(sess); reason != "" {
@@ -118,27 +124,49 @@ func (s *Server) ended(sess *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, sess)
+	s.forget(sess)
 	if s.idle != nil && len(s.sessions) == 0 {
 		close(s.idle)
 		s.idle = nil
 	}
 }
 
-// established makes a session's relay known, so that it can be cut; at once, if that is going on.
+// established makes a session's relay known, so that it can be ended; at once, if it has to.
 func (s *Server) established(sess *session, r *relay) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	sess.relay = r
-	if s.cutting {
-		r.abort(ending{side: Proxy, reason: policy.Shutdown})
+	if reason := s.mustEnd(sess); reason != "" {
+		r.abort(ending{side: Proxy, reason: reason})
 	}
+	s.mu.Unlock()
+	s.catchUp(sess)
 }
 
-// cut reports whether the server is ending its sessions.
-func (s *Server) cut() bool {
+// end ends one session, whatever step it is in. s.mu is held.
+func (s *Server) end(sess *session, reason policy.Reason) {
+	if sess.cut == "" {
+		sess.cut = reason
+	}
+	if sess.relay != nil {
+		sess.relay.abort(ending{side: Proxy, reason: reason})
+		return
+	}
+	sess.accepted.Close() // the step fails
+}
+
+// mustEnd returns why a session has to end, or nothing. s.mu is held.
+func (s *Server) mustEnd(sess *session) policy.Reason {
+	if sess.cut == "" && s.cutting {
+		return policy.Shutdown
+	}
+	return sess.cut
+}
+
+// cutFor returns why a session has to end, or nothing.
+func (s *Server) cutFor(sess *session) policy.Reason {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cutting
+	return s.mustEnd(sess)
 }
 
 func (s *Server) count() int {
@@ -189,11 +217,7 @@ func (s *Server) cutAll() int {
 	s.cutting = true // first, so that what fails now is known to be cut
 	s.cancel()
 	for sess := range s.sessions {
-		if sess.relay != nil {
-			sess.relay.abort(ending{side: Proxy, reason: policy.Shutdown})
-			continue
-		}
-		sess.accepted.Close() // whatever step it is in fails
+		s.end(sess, policy.Shutdown)
 	}
 	return len(s.sessions)
 }

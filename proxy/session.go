@@ -23,9 +23,14 @@ type session struct {
 	accepted net.Conn // the client's socket
 	conn     net.Conn // the same, wrapped while bytes that were read ahead wait in it
 	origin   policy.Origin
+	visit    *policy.Visit
 	facts    policy.Facts
-	relay    *relay // nil until both ends are there; guarded by server.mu
 	record   record
+
+	// Guarded by server.mu.
+	relay     *relay        // nil until both ends are there
+	cut       policy.Reason // why it has to end; empty as long as it may go on
+	condemned bool          // a changed policy denies it, and its time will come
 }
 
 // run is the whole way of a connection. The steps before the relay either pass or refuse; a
@@ -70,18 +75,23 @@ func (s *session) readOrigin() error {
 	}
 	s.conn = conn
 	s.facts.Source = origin.Source
+	s.server.supersede(s)
 	return nil
 }
 
 // judge asks the policy. The final judgement is made on the finished handshake, so it
 // holds for resumed sessions too, where certificate callbacks are not called.
 func (s *session) judge(moment policy.Moment) error {
-	s.facts.Judged = moment
-	if state := s.record.state; state != nil {
-		s.facts.ServerName = state.ServerName
-		s.facts.Certificate = verifiedLeaf(state)
+	s.facts.Judged, s.facts.Now = moment, time.Now()
+	if moment == policy.Early {
+		s.record.decision = s.visit.Arrive(&s.facts)
+	} else {
+		if state := s.record.state; state != nil {
+			s.facts.ServerName = state.ServerName
+			s.facts.Identities = policy.IdentitiesOf(verifiedLeaf(state))
+		}
+		s.record.decision = s.visit.Judge(&s.facts)
 	}
-	s.record.decision = s.port.Policy.Decide(&s.facts)
 	if !s.record.decision.Verdict.Passes() {
 		return policy.Refuse(s.record.decision.Reason, nil)
 	}
@@ -113,6 +123,9 @@ func (s *session) meetClient() (*end, error) {
 		return plainEnd(Client, s.conn), nil
 	}
 	start := time.Now()
+	if refused := s.visit.Handshake(start); refused != "" {
+		return nil, policy.Refuse(refused, nil)
+	}
 	w := newWire(s.conn, s.gen.Limits.Lane, deadlineAfter(s.gen.Limits.HandshakeTimeout))
 	server := tls.Server(w, s.port.TLS)
 	err := shakeHands(w, server)
@@ -189,6 +202,7 @@ func (s *session) exchange(client, upstream *end) {
 	defer c.stop()
 	s.record.end = r.run(c)
 	c.stop()
+	s.visit.Leave() // before the client can hear of the end, because it may come back at once
 	s.record.in, s.record.out = r.up.bytes.Load(), r.down.bytes.Load()
 	r.close(s.server.ctx, s.record.end)
 	s.write()
@@ -197,11 +211,14 @@ func (s *session) exchange(client, upstream *end) {
 // refuse ends a session that did not get as far as its relay.
 func (s *session) refuse(err error) {
 	reason := policy.ReasonOf(err, policy.InternalError)
-	if s.server.cut() {
-		reason = policy.Shutdown
+	if cut := s.server.cutFor(s); cut != "" {
+		reason = cut
 	}
 	s.record.end = ending{side: whoFailed(reason), reason: reason, err: causeOf(err)}
 	s.deny(reason)
+	s.facts.Now = time.Now()
+	s.record.locked, s.record.isLocked = s.visit.Fail(&s.facts, reason)
+	s.visit.Leave()
 	if s.record.stranger != nil {
 		closeLingering(s.accepted) // an alert is on its way
 	} else {
@@ -246,6 +263,7 @@ func (s *session) recoverPanic() {
 		s.record.decision.Verdict = policy.Deny
 		s.record.decision.Reason = policy.InternalError
 		s.record.end = ending{side: Proxy, reason: policy.InternalError}
+		s.visit.Leave()
 		s.server.log.Error("panic in a session", KeyID, s.id, KeyError, fmt.Sprint(p), "stack", string(debug.Stack()))
 		resetConn(s.accepted)
 		s.write()

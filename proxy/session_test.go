@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,7 +25,7 @@ func TestDeniedEarly(t *testing.T) {
 				t.Error("a denied client was looked at")
 				return conn, false, nil
 			}}
-			r.port.Policy = decide(func(f *policy.Facts) policy.Decision {
+			r.gate.Policy = decide(func(f *policy.Facts) policy.Decision {
 				if f.Judged != policy.Early || f.Application != "app" || f.Port != "port" || !f.Source.IsValid() || f.Source != f.Peer {
 					t.Errorf("judged on %+v", f)
 				}
@@ -80,7 +81,7 @@ func TestDeniedFinally(t *testing.T) {
 	}
 	t.Run("plaintext", func(t *testing.T) {
 		r := newRig(t, banner(t))
-		r.port.Policy = deniedFinally
+		r.gate.Policy = deniedFinally
 		r.start()
 		r.wantTurnedAway(nil)
 		r.wantRecord(KeyVerdict, "deny", KeyReason, "denied", KeyRule, "final")
@@ -88,7 +89,7 @@ func TestDeniedFinally(t *testing.T) {
 	t.Run("TLS", func(t *testing.T) {
 		eachVersion(t, func(t *testing.T, version uint16) {
 			r := newRig(t, banner(t)).secure(version)
-			r.port.Policy = deniedFinally
+			r.gate.Policy = deniedFinally
 			r.start()
 			conn := tls.Client(r.dial(), r.clientConfig())
 			if err := conn.Handshake(); err == nil {
@@ -114,8 +115,8 @@ func TestResumedSessionIsJudged(t *testing.T) {
 		}).secure(version)
 		mutual(r)
 		leaf := r.ca.Client(t, "client")
-		judge := &judge{}
-		r.port.Policy = judge
+		judge := &judge{decide: everybody}
+		r.gate.Policy = judge
 		r.start()
 		config := r.ca.ClientConfig("localhost", leaf)
 		config.ClientSessionCache = tls.NewLRUClientSessionCache(10)
@@ -134,7 +135,7 @@ func TestResumedSessionIsJudged(t *testing.T) {
 			t.Errorf("the upstream was dialled %d times, want 2", n)
 		}
 		for _, f := range judge.final {
-			if f.Certificate == nil || !f.Certificate.Equal(leaf.Certificate) || f.ServerName != "localhost" || !f.TLS {
+			if !slices.Equal(f.Identities.Names(), policy.IdentitiesOf(leaf.Certificate).Names()) || f.ServerName != "localhost" || !f.TLS {
 				t.Errorf("finally judged on %+v", f)
 			}
 		}
@@ -143,6 +144,7 @@ func TestResumedSessionIsJudged(t *testing.T) {
 
 // judge is a policy that may change its mind, and remembers what it was asked finally.
 type judge struct {
+	decide
 	mu     sync.Mutex
 	denies bool
 	final  []policy.Facts
@@ -163,7 +165,7 @@ func (j *judge) Decide(f *policy.Facts) policy.Decision {
 			return policy.Decision{Reason: "denied"}
 		}
 	}
-	return policy.Decision{Verdict: policy.Allow}
+	return j.decide(f)
 }
 
 // TestUnverifiedCertificateIsNone: a certificate that nobody verified proves nothing.
@@ -171,8 +173,8 @@ func TestUnverifiedCertificateIsNone(t *testing.T) {
 	eachVersion(t, func(t *testing.T, version uint16) {
 		r := newRig(t, echo).secure(version)
 		r.port.TLS.ClientAuth = tls.RequestClientCert
-		judge := &judge{}
-		r.port.Policy = judge
+		judge := &judge{decide: everybody}
+		r.gate.Policy = judge
 		r.start()
 		if err := r.tryTLS(r.ca.ClientConfig("localhost", r.ca.Client(t, "client"))); err != nil {
 			t.Error(err)
@@ -180,7 +182,7 @@ func TestUnverifiedCertificateIsNone(t *testing.T) {
 		if record := r.record(); record[KeyPeerSubject] != nil {
 			t.Errorf("the record names %v", record[KeyPeerSubject])
 		}
-		if judge.final[0].Certificate != nil {
+		if !judge.final[0].Identities.IsZero() {
 			t.Error("an unverified certificate was judged")
 		}
 	})
@@ -189,7 +191,7 @@ func TestUnverifiedCertificateIsNone(t *testing.T) {
 // TestAuditDenyPasses, and the record says so.
 func TestAuditDenyPasses(t *testing.T) {
 	r := newRig(t, echo)
-	r.port.Policy = decide(func(*policy.Facts) policy.Decision {
+	r.gate.Policy = decide(func(*policy.Facts) policy.Decision {
 		return policy.Decision{Verdict: policy.AuditDeny, Rule: "r", Reason: "would"}
 	})
 	r.start()
@@ -287,7 +289,7 @@ func TestPanics(t *testing.T) {
 		"detect": func(r *rig) {
 			r.port.Front = testFront{detect: func(net.Conn) (net.Conn, bool, error) { panic("defect") }}
 		},
-		"decision": func(r *rig) { r.port.Policy = decide(func(*policy.Facts) policy.Decision { panic("defect") }) },
+		"decision": func(r *rig) { r.gate.Policy = decide(func(*policy.Facts) policy.Decision { panic("defect") }) },
 		"upstream": func(r *rig) { r.port.Upstream = func(string) *Target { panic("defect") } },
 	}
 	for name, sabotage := range panics {

@@ -136,7 +136,7 @@ func TestNoUpstream(t *testing.T) {
 				} else {
 					r.wantTurnedAway(nil)
 				}
-				record := r.wantRecord(KeyVerdict, "allow", KeyReason, policy.NoPolicy, KeyCloseReason, tt.reason, KeyClosedBy, Upstream,
+				record := r.wantRecord(KeyVerdict, "allow", KeyReason, policy.Allowed, KeyCloseReason, tt.reason, KeyClosedBy, Upstream,
 					KeyUpstream, r.target.Primary.String())
 				if text, _ := record[KeyError].(string); !strings.Contains(text, tt.text) {
 					t.Errorf("the record's error is %q, want %q in it", text, tt.text)

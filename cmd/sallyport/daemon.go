@@ -11,6 +11,7 @@ import (
 	"sallyport/internal/admin"
 	"sallyport/internal/config"
 	"sallyport/listener"
+	"sallyport/policy"
 	"sallyport/proxy"
 )
 
@@ -26,6 +27,8 @@ type daemon struct {
 	resolver   *proxy.Resolver
 	sockets    *listener.Set
 	server     *proxy.Server // from the first generation on
+	limiter    *policy.Limiter
+	lockouts   *policy.Lockouts
 	endpoint   *endpoint
 	notify     notifier
 	serving    sync.WaitGroup
@@ -52,6 +55,8 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 		resumption: new(certs.Resumption),
 		resolver:   newResolver(),
 		sockets:    &listener.Set{Log: log, Inherited: inherited},
+		limiter:    policy.NewLimiter(0),
+		lockouts:   policy.NewLockouts(time.Now(), 0, policy.LockoutRules{}),
 		endpoint:   &endpoint{log: log},
 		notify:     notifier{log: log},
 	}
@@ -145,7 +150,8 @@ func (d *daemon) install(next *plan, selfMade *certs.Credentials, stage *listene
 	if d.server == nil {
 		d.server = proxy.NewServer(d.log, next.pipes)
 	}
-	b := &builder{plan: next, resumption: d.resumption, resolver: d.resolver, selfMade: selfMade}
+	d.lockouts.Configure(next.lockoutRules())
+	b := &builder{plan: next, resumption: d.resumption, resolver: d.resolver, selfMade: selfMade, limiter: d.limiter, lockouts: d.lockouts}
 	d.server.Swap(b.build(number))
 	d.resumption.Sweep()
 	added := stage.Added

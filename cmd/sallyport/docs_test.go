@@ -123,6 +123,9 @@ func TestArchitecturePage(t *testing.T) {
 
 var tomlBlock = regexp.MustCompile("(?s)```toml\n(.*?)```")
 
+// policyTable is what policy files have and configurations do not.
+var policyTable = regexp.MustCompile(`(?m)^\[(\[(client|group|allow|block|test)\]|defaults|lockout|audit)\]`)
+
 // Every complete configuration in the documents has to be one that works.
 func TestDocumentedConfigurationsParse(t *testing.T) {
 	pages, err := filepath.Glob("../../docs/*.md")
@@ -137,7 +140,14 @@ func TestDocumentedConfigurationsParse(t *testing.T) {
 		}
 		for i, match := range tomlBlock.FindAllStringSubmatch(string(text), -1) {
 			found++
-			if _, problems := config.Parse(fmt.Sprintf("%s#%d", page, i), []byte(match[1])); problems.HasErrors() {
+			name, data := fmt.Sprintf("%s#%d", page, i), []byte(match[1])
+			if policyTable.Match(data) {
+				if _, problems := config.ParsePolicy([]config.NamedData{{Name: name, Data: data}}); problems.HasErrors() {
+					t.Error(problems)
+				}
+				continue
+			}
+			if _, problems := config.Parse(name, data); problems.HasErrors() {
 				t.Error(problems)
 			}
 		}

@@ -19,6 +19,8 @@ type builder struct {
 	resumption *certs.Resumption
 	resolver   *proxy.Resolver
 	selfMade   *certs.Credentials // nil if no port needs it
+	limiter    *policy.Limiter
+	lockouts   *policy.Lockouts
 	dialer     proxy.Dialer
 	clients    map[*config.Upstream]*tls.Config
 }
@@ -44,12 +46,24 @@ func (b *builder) build(number uint64) *proxy.Generation {
 			MaxLifetime:      limits.MaxLifetime,
 			DeadPeerTimeout:  limits.DeadPeerTimeout,
 		},
+		Gate:        b.gate(),
+		CloseDenied: b.plan.config.Policy.OnChange == config.ChangeClose,
+		CloseSpread: b.plan.config.Policy.CloseSpread,
 	}
 	for i := range b.plan.ports {
 		port := &b.plan.ports[i]
 		g.Ports[port.spec.Key()] = b.port(port)
 	}
 	return g
+}
+
+// gate returns the way in. Without a configured policy it is shut.
+func (b *builder) gate() *policy.Gate {
+	gate := &policy.Gate{Limiter: b.limiter, Lockouts: b.lockouts}
+	if b.plan.config.Policy.Set {
+		gate.Policy = b.plan.policy
+	}
+	return gate
 }
 
 func laneSize(configured int) int {
@@ -65,7 +79,6 @@ func (b *builder) port(p *portPlan) *proxy.Port {
 		ID:          p.ID.Value,
 		Mode:        modes[p.Mode.Value],
 		Front:       b.front(p),
-		Policy:      policy.Open{},
 		Upstream:    b.route(p),
 	}
 	if p.Mode.Value != config.ModePlaintext {

@@ -70,6 +70,11 @@ func attributeFilter(c config.Log) func([]string, slog.Attr) slog.Attr {
 	for _, rule := range c.Filter {
 		rules[rule.Attribute.Value] = rule.Show.Value
 	}
+	if show, ok := rules[proxy.KeyPeerSubject]; ok { // who hides a name does not want it shown in another form
+		if _, ok := rules[proxy.KeyIdentities]; !ok {
+			rules[proxy.KeyIdentities] = show
+		}
+	}
 	return func(groups []string, a slog.Attr) slog.Attr {
 		if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey) {
 			return a

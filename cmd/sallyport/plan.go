@@ -7,6 +7,7 @@ import (
 	"sallyport/certs"
 	"sallyport/internal/config"
 	"sallyport/listener"
+	"sallyport/policy"
 	"sallyport/proxy"
 )
 
@@ -18,6 +19,8 @@ type plan struct {
 	targets        []targetPlan
 	pipes          int
 	maxConnections int
+	policy         *policy.Set // nil if there are errors
+	policyHash     string
 	selfMade       []string // ports that no level has a certificate for
 }
 
@@ -51,7 +54,6 @@ func makePlan(path string, loader *certs.Loader) (*plan, config.Problems) {
 		return nil, problems
 	}
 	p := &planner{loader: loader, problems: problems, plan: &plan{config: cfg}}
-	p.policy()
 	p.logAttributes()
 	p.capacity()
 	p.host()
@@ -60,23 +62,11 @@ func makePlan(path string, loader *certs.Loader) (*plan, config.Problems) {
 	}
 	p.development()
 	p.problems.Sort()
+	p.policy()
 	return p.plan, p.problems
 }
 
 func (p *planner) report(problem config.Problem) { p.problems = append(p.problems, problem) }
-
-// policy refuses what would not be enforced: a policy that is read and then ignored lets everybody in.
-func (p *planner) policy() {
-	c := p.plan.config.Policy
-	if !c.Set {
-		return
-	}
-	at := config.Located[string]{Pos: config.Position{File: p.plan.config.Path}, Key: "policy"}
-	if len(c.Patterns) > 0 {
-		at.Pos = c.Patterns[0].Pos
-	}
-	p.report(at.Problem("not yet supported", "policies come with a later release; until then every connection is allowed"))
-}
 
 // logAttributes checks the names in [log] filter against the attributes that there are.
 func (p *planner) logAttributes() {

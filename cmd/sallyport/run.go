@@ -56,6 +56,7 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	watchdog, stopWatchdog := context.WithCancel(context.Background())
 	defer stopWatchdog()
 	go d.notify.watch(watchdog, func() { d.Status() })
+	go d.upkeep(watchdog)
 
 	go func() { // apart, since reading files can hang and a signal to end must not wait for that
 		for range signals.reload {

@@ -11,7 +11,7 @@ import (
 	"sallyport/policy"
 )
 
-const policyReference = "testdata/policy-reference.toml"
+const policyReference = "../../policy.toml"
 
 // today is a day on which every example is valid.
 var today = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)

@@ -72,9 +72,6 @@ func TestReferenceNamesEveryKey(t *testing.T) {
 		if strings.HasPrefix(k.Path, "application.port.sni.upstream.") || k.Path == "application.port.certificate_key" {
 			continue // documented at the other upstream; a PKCS#12 file has its key inside
 		}
-		if _, there := written["policy"]; !there && strings.HasPrefix(k.Path+".", "policy.") {
-			continue // comes into the reference, all of it, together with what follows it
-		}
 		_, documented := written[k.Path]
 		if documented == k.Later {
 			t.Errorf("%s: in the reference: %v, for later: %v", k.Path, documented, k.Later)

@@ -1,0 +1,196 @@
+package proxy
+
+import (
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sallyport/policy"
+)
+
+// swayed is a policy that allows until it is told otherwise.
+type swayed struct {
+	decide
+	denies *atomic.Bool
+}
+
+func newSwayed() swayed {
+	denies := new(atomic.Bool)
+	return swayed{denies: denies, decide: func(*policy.Facts) policy.Decision {
+		if denies.Load() {
+			return policy.Decision{Reason: policy.Expired, Nearest: "old rule", Failed: policy.Period}
+		}
+		return policy.Decision{Verdict: policy.Allow, Reason: policy.Allowed, Rule: "old rule"}
+	}}
+}
+
+// closing returns a generation under which a policy counts for established sessions.
+func (r *rig) closing(number uint64, spread time.Duration) *Generation {
+	g := r.generation(number)
+	g.CloseDenied, g.CloseSpread = true, spread
+	return g
+}
+
+// echoWhole is echo without an end of one direction, which memory has none of.
+func echoWhole(conn net.Conn) {
+	io.Copy(conn, conn)
+	conn.Close()
+}
+
+// established begins n sessions in memory and returns once their relays run.
+func established(r *rig, n int) {
+	r.limits.HalfCloseTimeout = time.Second // their ends cannot be half closed
+	for range n {
+		conn := r.dialMemory()
+		go func() {
+			conn.Write([]byte("x"))
+			io.Copy(io.Discard, conn)
+		}()
+	}
+	synctest.Wait()
+}
+
+// TestChangedPolicyClosesSessions: evenly spread, each with the rule in its record.
+func TestChangedPolicyClosesSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMemoryRig(t, echoWhole)
+		policies := newSwayed()
+		r.gate.Policy = policies
+		const sessions = 10
+		established(r, sessions)
+		policies.denies.Store(true)
+		began := time.Now()
+		r.server.Swap(r.closing(8, 10*time.Second))
+		if record := r.record(); record["sessions"] != float64(sessions) || record["msg"] == SessionMessage {
+			t.Errorf("the change is logged as %v", record)
+		}
+		for i := range sessions {
+			synctest.Wait()
+			if i > 0 {
+				r.wantNoRecord()
+				time.Sleep(time.Second)
+				synctest.Wait()
+			}
+			r.wantRecord(KeyCloseReason, policy.PolicyChange, KeyClosedBy, Proxy, KeyVerdict, "allow", KeyRule, "old rule",
+				KeyDenialReason, policy.Expired, KeyDenialRule, "old rule", KeyGeneration, 7)
+		}
+		if took := time.Since(began); took != 9*time.Second {
+			t.Errorf("closing took %s", took)
+		}
+		if n := r.server.Rejudge(); n != 0 {
+			t.Errorf("%d sessions are left to close", n)
+		}
+	})
+}
+
+// TestKeptSessions: without CloseDenied a policy is for newcomers.
+func TestKeptSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMemoryRig(t, echoWhole)
+		policies := newSwayed()
+		r.gate.Policy = policies
+		established(r, 3)
+		policies.denies.Store(true)
+		r.server.Swap(r.generation(8))
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		r.wantNoRecord()
+		r.dialMemory()
+		synctest.Wait()
+		r.wantRecord(KeyVerdict, "deny", KeyReason, policy.Expired, KeyNearest, "old rule", KeyFailed, "period", KeyGeneration, 8)
+	})
+}
+
+// TestAllowedAgainInTime: who is allowed again before its time comes stays, and can be denied anew.
+func TestAllowedAgainInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMemoryRig(t, echoWhole)
+		policies := newSwayed()
+		r.gate.Policy = policies
+		established(r, 2)
+		policies.denies.Store(true)
+		r.server.Swap(r.closing(8, 10*time.Second)) // one at once, the other in five seconds
+		r.record()
+		synctest.Wait()
+		r.wantRecord(KeyCloseReason, policy.PolicyChange)
+		if n := r.server.Rejudge(); n != 0 {
+			t.Errorf("judged twice, %d sessions are to be closed twice", n)
+		}
+		policies.denies.Store(false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		r.wantNoRecord()
+		policies.denies.Store(true)
+		if n := r.server.Rejudge(); n != 1 {
+			t.Errorf("%d sessions are denied, want 1", n)
+		}
+		r.record()
+		synctest.Wait()
+		r.wantRecord(KeyCloseReason, policy.PolicyChange)
+	})
+}
+
+// TestChangeWhileASessionBegins: a session that the old policy let in is judged by the new one once it is there.
+func TestChangeWhileASessionBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMemoryRig(t, echoWhole)
+		policies := newSwayed()
+		r.gate.Policy = policies
+		dialling, dial := make(chan struct{}), r.port.Upstream
+		proceed := make(chan struct{})
+		r.port.Upstream = func(name string) *Target {
+			close(dialling)
+			<-proceed
+			return dial(name)
+		}
+		conn := r.dialMemory()
+		<-dialling
+		policies.denies.Store(true)
+		r.server.Swap(r.closing(8, time.Hour))
+		close(proceed)
+		synctest.Wait()
+		r.wantRecord(KeyCloseReason, policy.PolicyChange, KeyDenialReason, policy.Expired)
+		if _, err := conn.Read(make([]byte, 1)); err == nil {
+			t.Error("the client can still read")
+		}
+	})
+}
+
+// TestRejudgeWhileServing looks for races between sessions that come and go, changes of policy and the clock.
+func TestRejudgeWhileServing(t *testing.T) {
+	r := newRig(t, echo)
+	policies := newSwayed()
+	r.gate.Policy = policies
+	r.start()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 200 {
+			policies.denies.Store(i%2 == 0)
+			r.server.Swap(r.closing(uint64(i), time.Duration(i%3)*time.Millisecond))
+		}
+		policies.denies.Store(false)
+	}()
+	for running := true; running; {
+		if conn, err := net.Dial("tcp", r.address.String()); err == nil {
+			conn.Write([]byte("x"))
+			conn.SetDeadline(time.Now().Add(patient))
+			conn.Read(make([]byte, 1))
+			conn.Close()
+		}
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		for len(r.log) > 0 {
+			if record := <-r.log; record[KeyReason] == string(policy.InternalError) {
+				t.Errorf("%v", record)
+			}
+		}
+	}
+	eventually(t, "every session has ended", func() bool { return r.server.Sessions() == 0 })
+}
