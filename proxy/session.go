@@ -3,10 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"net"
-	"runtime/debug"
 	"time"
 
 	"sallyport/policy"
@@ -206,95 +203,6 @@ func (s *session) exchange(client, upstream *end) {
 	s.record.in, s.record.out = r.up.bytes.Load(), r.down.bytes.Load()
 	r.close(s.server.ctx, s.record.end)
 	s.write()
-}
-
-// refuse ends a session that did not get as far as its relay.
-func (s *session) refuse(err error) {
-	reason := policy.ReasonOf(err, policy.InternalError)
-	if cut := s.server.cutFor(s); cut != "" {
-		reason = cut
-	}
-	s.record.end = ending{side: whoFailed(reason), reason: reason, err: causeOf(err)}
-	s.deny(reason)
-	s.facts.Now = time.Now()
-	s.record.locked, s.record.isLocked = s.visit.Fail(&s.facts, reason)
-	s.visit.Leave()
-	if s.record.stranger != nil {
-		closeLingering(s.accepted) // an alert is on its way
-	} else {
-		resetConn(s.accepted) // an orderly end would look like an empty answer
-	}
-	s.write()
-}
-
-// causeOf returns what people want to read of a refusal, whose reason has an attribute of its own.
-func causeOf(err error) error {
-	if r, ok := errors.AsType[*policy.Refusal](err); ok {
-		return r.Err
-	}
-	return err
-}
-
-// deny turns the verdict, unless the policy has said its last word: what fails after that, as
-// an upstream that is down, was not denied.
-func (s *session) deny(reason policy.Reason) {
-	if s.facts.Judged != policy.Final || !s.record.decision.Verdict.Passes() {
-		s.record.decision.Verdict = policy.Deny
-		s.record.decision.Reason = reason
-	}
-}
-
-// whoFailed tells whose doing it is that a session did not get as far as its relay.
-func whoFailed(reason policy.Reason) Side {
-	switch reason {
-	case policy.DetectClosed, policy.HandshakeClosed, policy.HandshakeAlert:
-		return Client
-	case policy.UpstreamRefused, policy.UpstreamTimeout, policy.UpstreamUnreachable, policy.UpstreamUnresolved,
-		policy.UpstreamTLS, policy.UpstreamHeader:
-		return Upstream
-	default:
-		return Proxy
-	}
-}
-
-// recoverPanic keeps a defect that one connection meets from ending all the others.
-func (s *session) recoverPanic() {
-	if p := recover(); p != nil {
-		s.record.decision.Verdict = policy.Deny
-		s.record.decision.Reason = policy.InternalError
-		s.record.end = ending{side: Proxy, reason: policy.InternalError}
-		s.visit.Leave()
-		s.server.log.Error("panic in a session", KeyID, s.id, KeyError, fmt.Sprint(p), "stack", string(debug.Stack()))
-		resetConn(s.accepted)
-		s.write()
-	}
-}
-
-var noDeadline time.Time
-
-// deadlineAfter returns the moment a limit from now; no limit, no deadline.
-func deadlineAfter(limit time.Duration) time.Time {
-	if limit <= 0 {
-		return noDeadline
-	}
-	return time.Now().Add(limit)
-}
-
-func contextUntil(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
-	if deadline.IsZero() {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, deadline)
-}
-
-func writeBy(conn net.Conn, b []byte, deadline time.Time) error {
-	if err := conn.SetWriteDeadline(deadline); err != nil {
-		return err
-	}
-	if _, err := conn.Write(b); err != nil {
-		return err
-	}
-	return conn.SetWriteDeadline(noDeadline)
 }
 
 // localAddress names our end of the connection to the upstream; UNIX sockets have none.

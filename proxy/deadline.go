@@ -1,0 +1,34 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"time"
+)
+
+var noDeadline time.Time
+
+// deadlineAfter returns the moment a limit from now; no limit, no deadline.
+func deadlineAfter(limit time.Duration) time.Time {
+	if limit <= 0 {
+		return noDeadline
+	}
+	return time.Now().Add(limit)
+}
+
+func contextUntil(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
+	if deadline.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline)
+}
+
+func writeBy(conn net.Conn, b []byte, deadline time.Time) error {
+	if err := conn.SetWriteDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err := conn.Write(b); err != nil {
+		return err
+	}
+	return conn.SetWriteDeadline(noDeadline)
+}
