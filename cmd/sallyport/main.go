@@ -75,7 +75,7 @@ The config.toml that comes with sallyport documents every key.`,
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("sallyport {{.Version}}\n")
-	root.AddCommand(runCommand(), checkCommand(), reloadCommand(), statusCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), reloadCommand(), statusCommand(), versionCommand(), suggestCommand())
 	return root
 }
 

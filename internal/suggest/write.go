@@ -1,0 +1,170 @@
+package suggest
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"sallyport/policy"
+)
+
+// From this many clients of one network on, a rule for the network is proposed.
+const crowd = 8
+
+// Empty reports whether there is nothing to allow.
+func (d *Draft) Empty() bool { return len(d.Rules) == 0 }
+
+// Write writes the draft as a policy file, which is valid by itself and beside the policy that the survey
+// knows. It is not empty even if the draft is.
+func (d *Draft) Write(w io.Writer) error {
+	out := &writer{Writer: bufio.NewWriter(w)}
+	out.head(d)
+	for i := range d.Clients {
+		out.client(&d.Clients[i], &d.clients[i])
+	}
+	for i := range d.Rules {
+		out.rule(&d.Rules[i], &d.rules[i])
+	}
+	return out.Flush()
+}
+
+// writer writes TOML. Its errors wait for Flush.
+type writer struct{ *bufio.Writer }
+
+// comment writes a line that TOML does not look at. Text from the log must be quoted in it.
+func (w *writer) comment(format string, args ...any) {
+	fmt.Fprintln(w, strings.TrimRight("# "+fmt.Sprintf(format, args...), " "))
+}
+
+// text writes a key with a string.
+func (w *writer) text(key, value string) { fmt.Fprintf(w, "%s = %s\n", key, whole(value)) }
+
+// list writes a key with a list of strings, on several lines if they are many.
+func (w *writer) list(key string, values []string) {
+	const perLine = 6
+	if len(values) <= perLine {
+		fmt.Fprintf(w, "%s = [%s]\n", key, quotedList(values))
+		return
+	}
+	fmt.Fprintf(w, "%s = [\n", key)
+	for line := range slices.Chunk(values, perLine) {
+		fmt.Fprintf(w, "  %s,\n", quotedList(line))
+	}
+	fmt.Fprintln(w, "]")
+}
+
+func quotedList(values []string) string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = whole(value)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func (w *writer) head(d *Draft) {
+	if d.Empty() {
+		w.comment("Suggested by sallyport: nothing. No session in the log needs a rule.")
+		return
+	}
+	w.comment("Suggested by sallyport from its log: %s.", d.span())
+	w.comment("")
+	w.comment("These rules allow what was seen: each source address on each port that it used, and nothing else. What was seen is")
+	w.comment("not what is right. Delete what must not be, name the clients as you call them, and say who owns each rule.")
+	w.comment("Then add the file to the files of [policy] and run sallyport check.")
+	if d.incomplete {
+		w.comment("")
+		w.comment("INCOMPLETE: there were more clients in the log than there was room for, and some are missing here.")
+	}
+}
+
+func (w *writer) client(c *policy.Client, note *clientNote) {
+	fmt.Fprintln(w)
+	w.comment("%s; %s", note.span(), note.reasonText())
+	if note.nearest != "" {
+		failed := ""
+		if note.condition != "" {
+			failed = ", which fails on its " + quoted(note.condition, shortText)
+		}
+		w.comment("The nearest rule was %s%s.", quoted(note.nearest, longText), failed)
+	}
+	if note.strayed() {
+		w.comment("The address belongs to a client of the policy and the source port does not: is there address translation on the way?")
+	}
+	if note.subject != "" {
+		w.comment("Certificate: %s", quoted(note.subject, longText))
+	}
+	fmt.Fprintln(w, "[[client]]")
+	w.text("name", c.Name)
+	w.list("addresses", each(c.Addresses, prefixText))
+	if len(c.Ports) > 0 {
+		w.list("ports", each(c.Ports, policy.PortRange.String))
+	} else {
+		w.comment("ports: any, because it does not look bound to some (seen: %s). To pin it, bind the client to a few", &note.sourcePorts)
+		w.comment(`ports below the ephemeral range and name them, as in ports = ["20001-20004"].`)
+	}
+	switch {
+	case len(c.Identities) > 0:
+		w.list("identities", each(c.Identities, policy.Identity.String))
+	case note.subject != "":
+		w.comment("identities: it showed a certificate, but the log has no identity that all of its connections had in common.")
+	}
+}
+
+// strayed reports whether a pinned client came from another source port.
+func (c *counts) strayed() bool {
+	return c.reasons[slices.Index(helped[:], policy.SourcePortMismatch)] > 0
+}
+
+func (w *writer) rule(r *policy.Rule, note *ruleNote) {
+	fmt.Fprintln(w)
+	w.comment("%s: %s", r.To[0], note.reasonText())
+	if note.local {
+		w.comment("These came through UNIX sockets. To allow them is to allow this host's loopback addresses, too.")
+	}
+	if note.unknown > 0 {
+		w.comment("Of %s it is not known whether they speak TLS, because they were denied before they could say.", counted(note.unknown, "connection"))
+		w.comment(`If all clients do, set tls = "required".`)
+	}
+	for _, network := range note.crowded() {
+		w.comment("%d of these clients are in %s. If all of it is meant, write one client with addresses = [%s].",
+			note.crowds[network], network, whole(network.String()))
+	}
+	fmt.Fprintln(w, "[[allow]]")
+	w.text("id", r.ID)
+	w.list("from", r.From)
+	w.list("to", r.To)
+	w.text("tls", r.TLS.String())
+	w.text("owner", r.Owner)
+	w.text("reason", r.Reason)
+}
+
+// crowded returns the networks with many clients, the fullest first.
+func (n *ruleNote) crowded() []netip.Prefix {
+	networks := slices.DeleteFunc(slices.Collect(maps.Keys(n.crowds)), func(p netip.Prefix) bool { return n.crowds[p] < crowd })
+	slices.SortFunc(networks, func(a, b netip.Prefix) int {
+		return cmp.Or(cmp.Compare(n.crowds[b], n.crowds[a]), a.Compare(b))
+	})
+	const most = 10
+	return networks[:min(len(networks), most)]
+}
+
+func each[T any](list []T, text func(T) string) []string {
+	texts := make([]string, len(list))
+	for i := range list {
+		texts[i] = text(list[i])
+	}
+	return texts
+}
+
+// prefixText writes an address without its length.
+func prefixText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
+}
