@@ -104,8 +104,8 @@ func (w *writer) client(c *policy.Client, note *clientNote) {
 	if len(c.Ports) > 0 {
 		w.list("ports", each(c.Ports, policy.PortRange.String))
 	} else {
-		w.comment("ports: any, because it does not look bound to some (seen: %s). To pin it, bind the client to a few", &note.sourcePorts)
-		w.comment(`ports below the ephemeral range and name them, as in ports = ["20001-20004"].`)
+		w.comment("ports: any. Those that were seen, %s, look chosen by its system. To pin the client,", &note.sourcePorts)
+		w.comment(`bind it to a few ports below the ephemeral range and name them, as in ports = ["20001-20004"].`)
 	}
 	switch {
 	case len(c.Identities) > 0:
@@ -124,11 +124,11 @@ func (w *writer) rule(r *policy.Rule, note *ruleNote) {
 	fmt.Fprintln(w)
 	w.comment("%s: %s", r.To[0], note.reasonText())
 	if note.local {
-		w.comment("These came through UNIX sockets. To allow them is to allow this host's loopback addresses, too.")
+		w.comment("These came through UNIX sockets. To allow them is to allow the loopback addresses of this host, too.")
 	}
 	if note.unknown > 0 {
-		w.comment("Of %s it is not known whether they speak TLS, because they were denied before they could say.", counted(note.unknown, "connection"))
-		w.comment(`If all clients do, set tls = "required".`)
+		w.comment("Denied before it was known whether they speak TLS: %s. If all of these clients do, set", counted(note.unknown, "connection"))
+		w.comment(`tls = "required".`)
 	}
 	for _, network := range note.crowded() {
 		w.comment("%d of these clients are in %s. If all of it is meant, write one client with addresses = [%s].",
