@@ -252,3 +252,16 @@ func (w *world) nothingElseIsAllowed(after *policy.Set) {
 		w.Errorf("allowed, and not seen: %s to %s/%s, TLS %t, %v", f.Source, f.Application, f.Port, f.TLS, f.Identities.Names())
 	}
 }
+
+// The attributes that suggest reads are those that the log has.
+func TestSuggestReadsTheLog(t *testing.T) {
+	var known []string
+	for _, a := range proxy.Attributes() {
+		known = append(known, a.Name)
+	}
+	for _, name := range suggest.Attributes() {
+		if !slices.Contains(known, name) {
+			t.Errorf("no record has an attribute %q", name)
+		}
+	}
+}

@@ -10,8 +10,9 @@ import (
 	"sallyport/policy"
 )
 
-// Draft is the part of a policy that allows what a [Survey] has seen, and nothing on any port, from any
-// address or without an identity that it has not.
+// Draft is the part of a policy that allows what a [Survey] has seen, and nothing on a port or from an
+// address that it has not. One thing is wider: clients of UNIX sockets have no address, and the rule for
+// them allows the whole of loopback.
 type Draft struct {
 	Clients []policy.Client
 	Rules   []policy.Rule

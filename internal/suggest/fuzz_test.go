@@ -3,6 +3,7 @@ package suggest
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,7 +98,10 @@ func checkFile(t *testing.T, d *Draft) {
 	for _, r := range d.Rules {
 		want.Allow = append(want.Allow, rule{r.ID, r.From, r.To, r.TLS.String(), r.Owner, r.Reason})
 		application, id, _ := strings.Cut(r.To[0], "/")
-		src.Ports = append(src.Ports, policy.Port{Application: application, ID: id, Mode: policy.AutoDetect, ClientAuth: true})
+		port := policy.Port{Application: application, ID: id, Mode: policy.AutoDetect, ClientAuth: true}
+		if !slices.Contains(src.Ports, port) {
+			src.Ports = append(src.Ports, port)
+		}
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(sameTexts)); diff != "" {
 		t.Errorf("file (-want +got):\n%s", diff)

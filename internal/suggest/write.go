@@ -104,7 +104,7 @@ func (w *writer) client(c *policy.Client, note *clientNote) {
 	if len(c.Ports) > 0 {
 		w.list("ports", each(c.Ports, policy.PortRange.String))
 	} else {
-		w.comment("ports: any. Those that were seen, %s, look chosen by its system. To pin the client,", &note.sourcePorts)
+		w.comment("ports: any. What was seen (%s) looks chosen by its system. To pin the client,", &note.sourcePorts)
 		w.comment(`bind it to a few ports below the ephemeral range and name them, as in ports = ["20001-20004"].`)
 	}
 	switch {
