@@ -107,7 +107,7 @@ func identitiesText(all policy.Identities) string {
 			continue // nobody reads those
 		}
 		text := identity.String()
-		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r >= utf8.RuneSelf }) {
+		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r == '\\' || r >= utf8.RuneSelf }) {
 			text = strconv.QuoteToASCII(text)
 		}
 		if b.Len()+1+len(text) > longestText {
