@@ -114,8 +114,6 @@ func checkSource(t *Test) error {
 	switch {
 	case !addr.IsValid():
 		return nil // a UNIX socket
-	case t.From.Port() == 0:
-		return &Malformed{Problem: "the source port is missing", Hint: `write "10.2.0.5:20001"`}
 	case addr.Zone() != "" || addr.Is4In6():
 		return &Malformed{Problem: quoted(addr.String()) + " has a zone or is IPv4-mapped", Hint: didYouMean(addr.WithZone("").Unmap().String())}
 	default:

@@ -181,9 +181,5 @@ func testText(t Test) string {
 	if !t.At.IsZero() {
 		with += " at " + t.At.UTC().Format(time.RFC3339)
 	}
-	from := "a UNIX socket"
-	if t.From.IsValid() {
-		from = t.From.String()
-	}
-	return fmt.Sprintf("%s to %s, %s: %s", from, t.To, with, t.Expect)
+	return fmt.Sprintf("%s to %s, %s: %s", fromText(t.From), t.To, with, t.Expect)
 }

@@ -42,7 +42,7 @@ var (
 	fuzzPrefixes = []string{"10.0.0.1", "10.0.0.2", "10.0.0.0/30", "10.0.0.0/8", "0.0.0.0/0", "::1", "2001:db8::1", "2001:db8::/32", "::/0", "127.0.0.1", "127.0.0.0/8"}
 	fuzzSources  = []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.9.9.9", "192.0.2.1", "::1", "2001:db8::1", "2001:db8::2", "2001:db9::1", "127.0.0.1", "127.9.9.9", "::ffff:10.0.0.1", "fe80::1%eth0"}
 	fuzzRanges   = []policy.PortRange{{First: 1, Last: 1}, {First: 2, Last: 4}, {First: 3, Last: 6}, {First: 6, Last: 6}, {First: 1, Last: 65535}, {First: 65535, Last: 65535}}
-	fuzzPorts    = []uint16{1, 2, 3, 4, 5, 6, 7, 65534, 65535}
+	fuzzPorts    = []uint16{0, 1, 2, 3, 4, 5, 6, 7, 65534, 65535}
 	fuzzPatterns = []string{"dns:a.example.com", "dns:*.example.com", "uri:spiffe://td/ns/a", "uri:spiffe://td/ns/*", "uri:spiffe://td/*", "cn:a", "ou:b"}
 	fuzzNames    = []string{"dns:a.example.com", "dns:b.example.com", "dns:a.b.example.com", "dns:*.example.com", "uri:spiffe://td/ns/a", "uri:spiffe://td/ns/a/b", "uri:spiffe://td/ns", "uri:spiffe://td/../ns/a", "cn:a", "ou:b", "ou:c"}
 	fuzzDays     = []time.Time{{}, {}, {}, {}, day("2026-05-30"), day("2026-06-01"), day("2026-06-02")}

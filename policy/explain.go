@@ -12,6 +12,7 @@ type Trace struct {
 	Decision Decision
 	Port     *Port       // nil if there is no such port
 	Rules    []RuleTrace // in the order of ids
+	Strict   string      // a client with require_tls that connects from there; empty for none
 }
 
 // RuleTrace is what one rule says to a session.
@@ -37,6 +38,11 @@ func (s *Set) Explain(f *Facts) Trace {
 	t.Port = port.Port
 	var known [maxKeys]uint32
 	q := s.ask(port, f, known[:0])
+	if s.needTLS != nil {
+		if who, found := s.needTLS.find(&q); found {
+			t.Strict = s.roster.names[who]
+		}
+	}
 	w := newWalk(s.roster)
 	rules := slices.SortedFunc(slices.Values(port.rules), func(a, b int32) int {
 		return cmp.Compare(s.rules[a].order, s.rules[b].order)
@@ -129,6 +135,9 @@ func (s *Set) detail(r *rule, l *leaf, missed misses, q *question, f *Facts) str
 		}
 		return fmt.Sprintf("nothing in from holds %s", q.addr)
 	case SourcePort:
+		if q.port == 0 {
+			return fmt.Sprintf("%s uses source ports %s, and the source port is not known", name, portsText(l.ports))
+		}
 		return fmt.Sprintf("%s uses source ports %s and not %d; is there address translation on the way?", name, portsText(l.ports), q.port)
 	case Encryption:
 		return "the rule's tls is " + quoted(r.TLS.String()) + " and the client speaks " + spoken(q.session)

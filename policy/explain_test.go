@@ -24,6 +24,10 @@ func TestExplain(t *testing.T) {
 			`tserver-to-config as t-server-east fails identity: client "t-server-east" must show "dns:tserver.example.com"; no certificate was shown`,
 			`workloads as workload fails identity: client "workload" must show "uri:spiffe://example.com/voice/*", "cn:backup job"; no certificate was shown`,
 		}},
+		{"10.2.0.5:0 config-server/secure tls dns:tserver.example.com", []string{
+			`tserver-to-config as t-server-east fails source port: client "t-server-east" uses source ports 20001-20004, and the source port is not known`,
+			`workloads as workload fails identity: client "workload" must show "uri:spiffe://example.com/voice/*", "cn:backup job"; the certificate says "dns:tserver.example.com"`,
+		}},
 		{"10.3.0.1:1 config-server/plain plaintext", []string{
 			`retired fails : the rule is off`,
 			`voice as voice-lan matches`,
@@ -77,6 +81,21 @@ func traced(trace policy.Trace) (lines []string) {
 	return lines
 }
 
+func TestExplainNamesTheClientThatNeedsTLS(t *testing.T) {
+	set := compiled(t, example())
+	for text, want := range map[string]string{
+		"10.3.0.1:1 config-server/plain plaintext":   "voice-lan",
+		"10.3.0.1:1 config-server/upgrade tls early": "voice-lan",
+		"10.3.0.1:1 stat-server/secure tls":          "voice-lan",
+		"10.9.9.9:1 config-server/plain plaintext":   "",
+	} {
+		facts, _ := session(t, text)
+		if got := set.Explain(&facts).Strict; got != want {
+			t.Errorf("%s: client %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestExplainUnknownPort(t *testing.T) {
 	facts, _ := session(t, "10.2.0.5:1 nowhere/secure tls")
 	trace := compiled(t, example()).Explain(&facts)
@@ -95,6 +114,7 @@ func TestRunTests(t *testing.T) {
 		with(ok, func(t *policy.Test) { t.From, t.Expect = addrPort("10.2.0.5:40001"), policy.Deny }),
 		with(ok, func(t *policy.Test) { t.Expect = policy.Deny }),
 		with(ok, func(t *policy.Test) { t.Identity = nil }),
+		with(ok, func(t *policy.Test) { t.From = addrPort("10.2.0.5:0") }),
 		{From: addrPort("10.4.0.1:1"), To: "stat-server/secure", TLS: true, Expect: policy.Allow},
 		{From: addrPort("10.4.0.1:1"), To: "stat-server/secure", TLS: true, Expect: policy.Allow, At: day("2027-01-01")},
 		{From: addrPort("10.5.0.1:1"), To: "stat-server/secure", TLS: true, Expect: policy.AuditDeny},
@@ -109,11 +129,12 @@ func TestRunTests(t *testing.T) {
 		`E test[1].expect: 10.2.0.5:40001 to config-server/secure: expected allow and got deny (source_port_mismatch) | nearest is rule "tserver-to-config": client "t-server-east" uses source ports 20001-20004 and not 40001; is there address translation on the way?`,
 		`E test[3].expect: 10.2.0.5:20001 to config-server/secure: expected deny and got allow (allowed) | rule "tserver-to-config" lets it pass`,
 		`E test[4].expect: 10.2.0.5:20001 to config-server/secure: expected allow and got deny (identity_missing) | nearest is rule "tserver-to-config": client "t-server-east" must show "dns:tserver.example.com"; no certificate was shown`,
-		`E test[6].expect: 10.4.0.1:1 to stat-server/secure: expected allow and got deny (expired) | nearest is rule "migration": the rule expired on 2026-12-31`,
-		`E test[9].expect: 10.5.0.1:1 to stat-server/secure: expected allow and got audit-deny (audit_rule) | rule "trial" lets it pass`,
-		`E test[10].expect: 203.0.113.1:1 to stat-server/secure: expected allow and got deny (blocked) | block "scanner" comes before every rule`,
-		`E test[12].expect: a UNIX socket to stat-server/secure: expected audit-deny and got allow (allowed) | rule "operators" lets it pass`,
-		`E test[13].expect: 10.3.0.1:1 to config-server/plain: expected allow and got deny (require_tls) | a client with require_tls connects from there`,
+		`E test[5].expect: 10.2.0.5 to config-server/secure: expected allow and got deny (source_port_mismatch) | nearest is rule "tserver-to-config": client "t-server-east" uses source ports 20001-20004, and the source port is not known`,
+		`E test[7].expect: 10.4.0.1:1 to stat-server/secure: expected allow and got deny (expired) | nearest is rule "migration": the rule expired on 2026-12-31`,
+		`E test[10].expect: 10.5.0.1:1 to stat-server/secure: expected allow and got audit-deny (audit_rule) | rule "trial" lets it pass`,
+		`E test[11].expect: 203.0.113.1:1 to stat-server/secure: expected allow and got deny (blocked) | block "scanner" comes before every rule`,
+		`E test[13].expect: a UNIX socket to stat-server/secure: expected audit-deny and got allow (allowed) | rule "operators" lets it pass`,
+		`E test[14].expect: 10.3.0.1:1 to config-server/plain: expected allow and got deny (require_tls) | a client with require_tls connects from there`,
 	}
 	if diff := cmp.Diff(want, report(compiled(t, src).RunTests())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -274,8 +274,7 @@ func TestOtherFaults(t *testing.T) {
 			"W audit.all: nothing is denied while all is true | what would be denied is logged with verdict=audit-deny",
 			"W audit.ports: ports has no effect while all is true",
 			`E audit.ports[0]: unknown port "app/nothing" | ports are defined with [[application.port]] in the configuration`}},
-		{"test without a port", test(func(t *policy.Test) { t.From = addrPort("10.2.0.5:0") }), []string{
-			`E test[0].from: the source port is missing | write "10.2.0.5:20001"`}},
+		{"test without a source port", test(func(t *policy.Test) { t.From = addrPort("10.2.0.5:0") }), nil},
 		{"test from a mapped address", test(func(t *policy.Test) { t.From = addrPort("[::ffff:10.2.0.5]:1") }), []string{
 			`E test[0].from: "::ffff:10.2.0.5" has a zone or is IPv4-mapped | did you mean "10.2.0.5"?`}},
 		{"test to nowhere", test(func(t *policy.Test) { t.To = "app/secret" }), []string{

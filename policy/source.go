@@ -174,7 +174,7 @@ type Audit struct {
 
 // Test is a session with the verdict that the policy's author expects.
 type Test struct {
-	From     netip.AddrPort // invalid for a client of a UNIX socket
+	From     netip.AddrPort // invalid for a client of a UNIX socket; port 0 is one that no client's ports hold
 	Identity []Identity     // what the client's certificate says; empty without one
 	To       string         // application/port
 	TLS      bool

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -42,12 +43,20 @@ func (s *Set) runTest(f *faults, i int) {
 	if d.Verdict == t.Expect || d.Verdict == AuditDeny && t.Expect == Deny {
 		return
 	}
-	from := "a UNIX socket"
-	if t.From.IsValid() {
-		from = t.From.String()
-	}
-	message := fmt.Sprintf("%s to %s: expected %s and got %s (%s)", from, t.To, t.Expect, d.Verdict, d.Reason)
+	message := fmt.Sprintf("%s to %s: expected %s and got %s (%s)", fromText(t.From), t.To, t.Expect, d.Verdict, d.Reason)
 	f.fail(at(TestSection, i, "expect"), message, s.why(&d, &facts))
+}
+
+// fromText writes who connects.
+func fromText(from netip.AddrPort) string {
+	switch {
+	case !from.IsValid():
+		return "a UNIX socket"
+	case from.Port() == 0:
+		return from.Addr().String()
+	default:
+		return from.String()
+	}
 }
 
 // why says what decided, or what would have had to be different.

@@ -38,6 +38,32 @@ func FuzzParsePolicy(f *testing.F) {
 	f.Fuzz(fuzzParsePolicy)
 }
 
+// What ParseFrom takes it writes in one way, and takes again.
+func FuzzParseFrom(f *testing.F) {
+	for _, text := range []string{"10.2.0.5:20001", "10.2.0.5", "[2001:db8::5]:1", "2001:db8::5", "[2001:db8::5]", "unix", "::ffff:10.2.0.5", "1.2.3.4:0", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		from, err := ParseFrom(text)
+		if err != nil {
+			if from.IsValid() {
+				t.Errorf("%q is refused and is %v", text, from)
+			}
+			return
+		}
+		written := "unix"
+		switch {
+		case from.IsValid() && from.Port() == 0:
+			written = from.Addr().String()
+		case from.IsValid():
+			written = from.String()
+		}
+		if again, err := ParseFrom(written); err != nil || again != from {
+			t.Errorf("%q is %v, but %q is %v, %v", text, from, written, again, err)
+		}
+	})
+}
+
 func fuzzParsePolicy(t *testing.T, a, b []byte) {
 	files := []NamedData{{"b.toml", a}, {"a.toml", b}} // not in the order of their names
 	parsed, problems := ParsePolicy(files)

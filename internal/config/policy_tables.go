@@ -78,11 +78,9 @@ func (c policyChecker) test(raw *rawTest) policy.Test {
 		At:       raw.At.Value,
 		Expect:   one(c, raw.Expect, policy.ParseVerdict),
 	}
-	from, f := parseTestFrom(raw.From.Value)
-	if f != nil && raw.From.Set {
-		c.report(raw.From.Problem(f.message, f.hint))
+	if raw.From.Set {
+		t.From = one(c, raw.From, ParseFrom)
 	}
-	t.From = from
 	return t
 }
 
@@ -91,8 +89,10 @@ const (
 	testFromForms = `write "10.2.0.5:20001", "10.2.0.5", "[2001:db8::5]:20001" or "unix"`
 )
 
-// parseTestFrom reads who connects in a test. Without a source port it is 0.
-func parseTestFrom(text string) (netip.AddrPort, *flaw) {
+// ParseFrom reads who connects: an address with a source port, an address alone, whose
+// port is then 0, or "unix", which is the invalid address. Errors are
+// [*policy.Malformed].
+func ParseFrom(text string) (netip.AddrPort, error) {
 	if text == testFromUnix {
 		return netip.AddrPort{}, nil
 	}
@@ -100,17 +100,23 @@ func parseTestFrom(text string) (netip.AddrPort, *flaw) {
 	if err != nil {
 		var addr netip.Addr
 		if addr, err = netip.ParseAddr(unbracket(text)); err != nil {
-			return netip.AddrPort{}, &flaw{fmt.Sprintf("%q is neither an address nor an address with a source port", text), testFromForms}
+			return netip.AddrPort{}, &policy.Malformed{
+				Problem: fmt.Sprintf("%q is neither an address nor an address with a source port", text), Hint: testFromForms}
 		}
 		from = netip.AddrPortFrom(addr, 0)
 	} else if from.Port() == 0 {
-		return netip.AddrPort{}, &flaw{fmt.Sprintf("%q: no connection comes from port 0", text), fmt.Sprintf("write %q for an address alone", from.Addr())}
+		return netip.AddrPort{}, &policy.Malformed{
+			Problem: fmt.Sprintf("%q: no connection comes from port 0", text),
+			Hint:    fmt.Sprintf("write %q for an address alone", from.Addr())}
 	}
 	switch addr := from.Addr(); {
 	case addr.Zone() != "":
-		return netip.AddrPort{}, &flaw{fmt.Sprintf("%q has a zone", text), "leave out the % and what follows it"}
+		return netip.AddrPort{}, &policy.Malformed{
+			Problem: fmt.Sprintf("%q has a zone", text), Hint: "leave out the % and what follows it"}
 	case addr.Is4In6():
-		return netip.AddrPort{}, &flaw{fmt.Sprintf("%q is an IPv4-mapped address", text), "clients are compared as what they are: write " + fmt.Sprintf("%q", addr.Unmap())}
+		return netip.AddrPort{}, &policy.Malformed{
+			Problem: fmt.Sprintf("%q is an IPv4-mapped address", text),
+			Hint:    fmt.Sprintf("clients are compared as what they are: write %q", addr.Unmap())}
 	}
 	return from, nil
 }

@@ -198,8 +198,8 @@ func TestPolicyTestFrom(t *testing.T) {
 		"2001:db8::5":         netip.AddrPortFrom(netip.MustParseAddr("2001:db8::5"), 0),
 		"[2001:db8::5]":       netip.AddrPortFrom(netip.MustParseAddr("2001:db8::5"), 0),
 	} {
-		if got, f := parseTestFrom(text); f != nil || got != want {
-			t.Errorf("parseTestFrom(%q) = %v, %v; want %v", text, got, f, want)
+		if got, f := ParseFrom(text); f != nil || got != want {
+			t.Errorf("ParseFrom(%q) = %v, %v; want %v", text, got, f, want)
 		}
 	}
 }
