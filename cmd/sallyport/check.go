@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,26 +22,29 @@ at once, each problem as
     hint: what to do about it
 
 Nothing is opened, written or connected to. The exit code is 0 if run would start, 1 if it would not,
-and with --strict also 1 if there are warnings.
+and with --strict also 1 if there are warnings. Rules that expire within 14 days are warned of;
+--fail-on-expiring takes those within its time, and those that have expired already, for errors.
 
 With --explain-certificate, it also says which certificate a port serves, to clients that ask for
 SERVER-NAME or for none, and from which level of the configuration it comes.`,
 		Example: `  sallyport check --config /etc/sallyport/config.toml
   sallyport check --strict
+  sallyport check --fail-on-expiring 30d
   sallyport check --explain-certificate config-server/secure cs.example.com`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	path := configFlag(cmd)
 	strict := cmd.Flags().Bool("strict", false, "take warnings for errors")
+	var notice expiryNotice
+	cmd.Flags().Var(&notice, "fail-on-expiring", "fail if a rule expires within `TIME`, such as 14d or 336h")
 	explain := cmd.Flags().String("explain-certificate", "", "say which certificate `APPLICATION/PORT` serves, and why")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 && *explain == "" {
 			return fmt.Errorf("%q: a server name goes with --explain-certificate", args[0])
 		}
-		plan, problems := makePlan(*path, certs.NewLoader())
-		for _, p := range problems {
-			fmt.Fprintln(cmd.ErrOrStderr(), p)
-		}
+		p := drawUp(*path, certs.NewLoader())
+		plan, problems := p.plan, notice.apply(p, time.Now())
+		printProblems(cmd.ErrOrStderr(), problems)
 		if problems.HasErrors() || *strict && len(problems) > 0 {
 			return fail(fmt.Errorf("%s: %s", *path, tally(problems)))
 		}
@@ -76,4 +80,9 @@ func summarise(w io.Writer, p *plan, problems config.Problems) {
 		fmt.Fprintf(w, ", %s", tally(problems))
 	}
 	fmt.Fprintln(w)
+	if !p.config.Policy.Set {
+		return // which was warned of
+	}
+	src := p.policy.Source()
+	fmt.Fprintf(w, "policy %.12s: %s, %s, %s\n", p.policyHash, count(len(src.Rules), "rule"), count(len(src.Clients), "client"), count(len(src.Tests), "test"))
 }

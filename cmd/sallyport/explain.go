@@ -1,100 +1,116 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
-	"text/tabwriter"
-	"time"
+
+	"github.com/spf13/cobra"
 
 	"sallyport/certs"
 	"sallyport/internal/config"
+	"sallyport/policy"
 )
 
-// explainCertificate says which certificate a port serves for a server name, and from which
-// level that and the flags beside it come.
-func explainCertificate(w io.Writer, p *plan, portName, serverName string) error {
-	port, err := p.port(portName)
-	if err != nil {
-		return err
+func explainCommand() *cobra.Command {
+	var f explainFlags
+	cmd := &cobra.Command{
+		Use:   "explain --from ADDRESS[:PORT] --to APPLICATION/PORT",
+		Short: "Say whether a connection passes, and which rule or setting decides",
+		Long: `Read the configuration and its policy as check does, and judge a connection that a client could make:
+the verdict with its rule and reason; the rule that came nearest and what it lacked; every other rule
+that names the port; the limits and lock-out rules that would count; and what the port is set to,
+from which level and line. Nothing is opened or connected to, and the running sallyport is not asked:
+who is at a limit or locked out at the moment, it knows ("sallyport lockouts").
+
+  --from   who connects: 10.2.0.5:20001, [2001:db8::5]:20001, an address alone, or "unix" for a client of
+           a UNIX socket. An address alone has a source port that no client's ports hold. On a port with
+           proxy_protocol it is the address in the PROXY header.
+  --to     the port, as rules name it.
+
+A connection is judged twice, on its address and source port alone and again on everything, and the
+answer says at which of the two it ends, or that the TLS handshake refuses it in between, as it does
+where client_auth is "require" and no --identity is given.
+
+On a secure port the client speaks TLS and on a plaintext port it does not. On an auto-detect port
+--tls or --plaintext says which; with neither, both are explained, and both have to pass. --identity
+and --server-name imply --tls.
+
+The exit code is 0 if the connection passes, 3 if it is denied, 1 if the files have errors, and 2 if
+the question makes no sense. What audit mode lets pass is AUDIT-DENY and passes. Tests of the policy
+that fail are printed and do not keep a connection from being explained.
+
+--json prints one object. Its names are those of the log and of policy files; places are
+file:line:column; what does not apply is "", null or [], and 0 is no bound:
+
+  verdict       of the worst session: "allow", "audit-deny" or "deny"
+  source, application, port, sni, identities, time
+  sessions      one for each way to speak that is explained:
+                mode ("tls", "plaintext"), verdict, reason, meaning, moment ("early", "handshake", "final"),
+                rule, nearest, failed_condition, detail, position (of that rule or block),
+                rule_limits: max_connections, rate, rate_per_second, burst, counted_client, counted_source;
+                rules, which name the port: id, position, matches, client, failed_condition, detail, and
+                what is written in them
+  source_limits of [defaults]: as rule_limits, and handshakes, handshakes_per_second
+  lockout       failures, window_s, duration_s, forever, exempt (whether the source is)
+  audit         scope ("none", "port", "all"), position
+  settings      listen, mode, proxy_protocol, certificate, trusted_ca, tls_profile, client_auth, each with
+                value, level ("host", "application", "port", "sni", "default") and position
+  config, policy_files, policy_hash`,
+		Example: `  sallyport explain --from 10.2.0.5:20001 --to config-server/secure --identity dns:tserver.example.com
+  sallyport explain --from 10.2.0.5 --to config-server/upgrade --plaintext
+  sallyport explain --from 10.2.0.5:20001 --to config-server/secure --at 2027-01-01 --json`,
+		Args: cobra.NoArgs,
 	}
-	if port.Mode.Value == config.ModePlaintext {
-		return fmt.Errorf("%s is a plaintext port and serves no certificate", portName)
-	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(key, format string, args ...any) {
-		fmt.Fprintf(table, "%s\t%s\n", key, fmt.Sprintf(format, args...))
-	}
-	row("port", "%s (%s, %s)", portName, port.Mode.Value, port.Listen.Value)
-	index, creds := port.server.Select(serverName)
-	switch {
-	case serverName == "":
-		row("server name", "none")
-	case index < 0:
-		row("server name", "%q, which no sni entry has: the port's default is served", serverName)
-	default:
-		row("server name", "%q, by sni[%d]", serverName, index)
-	}
-	explainSource(row, p, port, index)
-	if creds == nil && index < 0 {
-		creds, err = p.developmentCredentials()
+	f.add(cmd)
+	path := configFlag(cmd)
+	asJSON := cmd.Flags().Bool("json", false, "print everything as JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		q, err := f.question()
 		if err != nil {
 			return err
 		}
-	}
-	explainLeaves(row, creds)
-	row("tls_profile", "%s (%s)", port.TLSProfile.Value, port.TLSProfile.Level)
-	row("client_auth", "%s (%s)", port.ClientAuth.Value, port.ClientAuth.Level)
-	row("session_tickets", "%t (%s)", port.SessionTickets.Value, port.SessionTickets.Level)
-	if ca := port.Credentials.TrustedCA; ca.Set {
-		row("trusted_ca", "%s (%s)", ca.Value, ca.Pos)
-	}
-	return table.Flush()
-}
-
-// explainSource says which level of the configuration the certificate comes from.
-func explainSource(row func(string, string, ...any), p *plan, port *portPlan, index int) {
-	from := port.Credentials
-	if index >= 0 && port.SNI[index].Credentials.Level != "" {
-		from = port.SNI[index].Credentials
-	}
-	if from.Level == "" {
-		row("from", "no level has a certificate: a self-made one in %s", p.config.Host.StateDir)
-		return
-	}
-	row("from", "%s (%s)", from.Level, from.Certificates[0].Pos)
-}
-
-func explainLeaves(row func(string, string, ...any), creds *certs.Credentials) {
-	if creds == nil {
-		row("certificate", "made at the first start")
-		return
-	}
-	for i, c := range creds.Certificates {
-		key := "certificate"
-		if i > 0 {
-			key = "or, for clients that cannot use it"
+		p := drawUp(*path, certs.NewLoader())
+		if p.plan == nil || p.plan.policy == nil {
+			printProblems(cmd.ErrOrStderr(), p.problems)
+			return fail(fmt.Errorf("%s: %s", *path, tally(p.problems)))
 		}
-		row(key, "%s", c.File)
-		row("  subject", "%s", c.Leaf.Subject)
-		row("  names", "%s", namesOf(c))
-		row("  issuer", "%s", c.Leaf.Issuer)
-		row("  key", "%s", c.Leaf.PublicKeyAlgorithm)
-		row("  serial", "%x", c.Leaf.SerialNumber)
-		row("  valid", "%s to %s", c.Leaf.NotBefore.Format(time.DateOnly), c.Leaf.NotAfter.Format(time.DateOnly))
+		e, err := explain(p, q)
+		if err != nil {
+			return err
+		}
+		if failing := p.problems.Errors(); len(failing) > 0 {
+			printProblems(cmd.ErrOrStderr(), failing)
+			fmt.Fprintf(cmd.ErrOrStderr(), "sallyport: %s: %s: it would not start like this\n", *path, tally(failing))
+		}
+		if err := e.write(cmd.OutOrStdout(), *asJSON); err != nil {
+			return fail(err)
+		}
+		if e.Verdict == policy.Deny.String() {
+			return answerNo()
+		}
+		return nil
+	}
+	return cmd
+}
+
+func printProblems(w io.Writer, problems config.Problems) {
+	for _, p := range problems {
+		fmt.Fprintln(w, p)
 	}
 }
 
-// port finds a port by its full name.
-func (p *plan) port(name string) (*portPlan, error) {
-	var known []string
-	for i := range p.ports {
-		if p.ports[i].Name() == name {
-			return &p.ports[i], nil
-		}
-		known = append(known, p.ports[i].Name())
+func (e *explanation) write(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return writeJSON(w, e)
 	}
-	if near := config.Suggest(name, known); near != "" {
-		return nil, fmt.Errorf("there is no port %q; did you mean %q?", name, near)
-	}
-	return nil, fmt.Errorf("there is no port %q; a port is named APPLICATION/PORT, as in %q", name, known[0])
+	return e.print(w)
+}
+
+// writeJSON prints for people who read JSON: what policies hold of < and & stays as it is.
+func writeJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
 }

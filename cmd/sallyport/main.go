@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 const (
 	exitFailure = 1 // something is wrong with the files or with the running program
 	exitUsage   = 2 // the command line is wrong
+	exitNo      = 3 // the answer is no: explain denies, policy diff --exit-code finds differences
 )
 
 func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -34,7 +36,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		if failed.err != nil {
 			fmt.Fprintf(stderr, "sallyport: %v\n", failed.err)
 		}
-		return exitFailure
+		return cmp.Or(failed.code, exitFailure)
 	}
 	fmt.Fprintf(stderr, "sallyport: %v\nRun 'sallyport --help' for usage.\n", err)
 	return exitUsage
@@ -42,7 +44,10 @@ func execute(args []string, stdout, stderr io.Writer) int {
 
 // failure is an error of a command that was understood. Without a cause, everything that there is to say was
 // printed before.
-type failure struct{ err error }
+type failure struct {
+	err  error
+	code int // exit code; 0 means exitFailure
+}
 
 func (f *failure) Error() string { return fmt.Sprint(f.err) }
 
@@ -51,8 +56,11 @@ func fail(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &failure{err}
+	return &failure{err: err}
 }
+
+// answerNo ends a command whose answer was printed and is no.
+func answerNo() error { return &failure{code: exitNo} }
 
 // defaultConfig is the configuration that commands read unless told otherwise.
 const defaultConfig = "config.toml"
@@ -69,13 +77,17 @@ a client, and decides for every connection whether it may pass. One file says ev
   sallyport reload --config config.toml    make the running one read it again
   sallyport status --config config.toml    ask the running one how it is
 
+  sallyport explain --from ADDRESS:PORT --to APPLICATION/PORT    say whether a connection passes, and why
+  sallyport policy diff OLD NEW                                  say what another version of a policy changes
+
 The config.toml that comes with sallyport documents every key.`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("sallyport {{.Version}}\n")
-	root.AddCommand(runCommand(), checkCommand(), reloadCommand(), statusCommand(), versionCommand(), suggestCommand())
+	root.AddCommand(runCommand(), checkCommand(), reloadCommand(), statusCommand(), versionCommand(),
+		explainCommand(), policyCommand(), suggestCommand())
 	return root
 }
 

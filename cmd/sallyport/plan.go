@@ -44,16 +44,26 @@ type planner struct {
 	loader   *certs.Loader
 	problems config.Problems
 	plan     *plan
+
+	// places tell where the policy is written. They are large, and only who explains the policy keeps them.
+	places *config.PolicyFiles
 }
 
 // makePlan reads path and every file that it names. The plan is nil if the file itself could
 // not be read; it must not be used if there are errors among the problems.
 func makePlan(path string, loader *certs.Loader) (*plan, config.Problems) {
+	p := drawUp(path, loader)
+	return p.plan, p.problems
+}
+
+// drawUp makes a plan for those who want to know more than the plan.
+func drawUp(path string, loader *certs.Loader) *planner {
 	cfg, problems := config.Load(path)
 	if cfg == nil {
-		return nil, problems
+		return &planner{problems: problems}
 	}
 	p := &planner{loader: loader, problems: problems, plan: &plan{config: cfg}}
+	sound := !problems.HasErrors() // a port that could not be read would be missing in the policy, too
 	p.logAttributes()
 	p.capacity()
 	p.host()
@@ -62,8 +72,13 @@ func makePlan(path string, loader *certs.Loader) (*plan, config.Problems) {
 	}
 	p.development()
 	p.problems.Sort()
-	p.policy()
-	return p.plan, p.problems
+	if sound {
+		p.policy()
+	} else {
+		_, problems := config.LoadPolicy(cfg)
+		p.problems = append(p.problems, problems...)
+	}
+	return p
 }
 
 func (p *planner) report(problem config.Problem) { p.problems = append(p.problems, problem) }

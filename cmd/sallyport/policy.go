@@ -7,22 +7,31 @@ import (
 	"sallyport/policy"
 )
 
-// policy reads the policy, compiles it for the configured ports and runs its tests.
+// policy reads the policy of a configuration without errors in it.
 func (p *planner) policy() {
-	files, problems := config.LoadPolicy(p.plan.config)
+	files, set, problems := compilePolicy(p.plan.config, time.Now())
 	p.problems = append(p.problems, problems...)
-	if files == nil || p.problems.HasErrors() { // a port that could not be read would be missing here, too
-		return
-	}
-	src := files.Source
-	src.Ports = p.plan.config.PolicyPorts()
-	set, faults := policy.Compile(&src, time.Now())
-	p.problems = append(p.problems, files.Problems(faults)...)
 	if set == nil {
 		return
 	}
 	p.problems = append(p.problems, files.Problems(set.RunTests())...)
-	p.plan.policy, p.plan.policyHash = set, files.Hash
+	p.plan.policy, p.plan.policyHash, p.places = set, files.Hash, files
+}
+
+// compilePolicy reads the policy and compiles it for the configured ports. The set is nil if there are errors.
+func compilePolicy(cfg *config.Config, now time.Time) (*config.PolicyFiles, *policy.Set, config.Problems) {
+	files, problems := config.LoadPolicy(cfg)
+	if files == nil {
+		return nil, nil, problems
+	}
+	src := files.Source
+	src.Ports = cfg.PolicyPorts()
+	set, faults := policy.Compile(&src, now)
+	problems = append(problems, files.Problems(faults)...)
+	if problems.HasErrors() {
+		return files, nil, problems
+	}
+	return files, set, problems
 }
 
 // lockoutRules returns when sources are locked out.

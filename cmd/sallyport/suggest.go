@@ -13,7 +13,6 @@ import (
 
 	"sallyport/internal/config"
 	"sallyport/internal/suggest"
-	"sallyport/policy"
 )
 
 func suggestCommand() *cobra.Command {
@@ -71,8 +70,6 @@ of [policy] first: an empty one among them is an error while suggest reads them.
 	return cmd
 }
 
-const standardInput = "-"
-
 // suggestion is one run of the command.
 type suggestion struct {
 	survey         suggest.Survey
@@ -92,15 +89,9 @@ func (s *suggestion) knowPolicy(path string, explicit bool) error {
 	}
 	cfg, problems := config.Load(path)
 	if !problems.HasErrors() {
-		files, found := config.LoadPolicy(cfg)
+		_, set, found := compilePolicy(cfg, s.survey.Now)
 		problems = append(problems, found...)
-		if !problems.HasErrors() {
-			src := files.Source
-			src.Ports = cfg.PolicyPorts()
-			set, faults := policy.Compile(&src, s.survey.Now)
-			problems = append(problems, files.Problems(faults)...)
-			s.survey.Policy = set
-		}
+		s.survey.Policy = set
 	}
 	if !problems.HasErrors() {
 		return nil
