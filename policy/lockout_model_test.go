@@ -31,10 +31,6 @@ func (m *modelLockouts) source(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-func (m *modelLockouts) exempt(addr netip.Addr) bool {
-	return slices.ContainsFunc(m.rules.Exempt, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
-}
-
 // covering returns the locks in force that an address is under, the longest first.
 func (m *modelLockouts) covering(now time.Time, addr netip.Addr) []*policy.Locked {
 	var found []*policy.Locked
@@ -56,7 +52,7 @@ func (m *modelLockouts) covering(now time.Time, addr netip.Addr) []*policy.Locke
 }
 
 func (m *modelLockouts) failed(now time.Time, addr netip.Addr, reason policy.Reason) bool {
-	if m.rules.Failures == 0 || m.exempt(addr) || len(m.covering(now, addr)) > 0 {
+	if m.rules.Failures == 0 || len(m.covering(now, addr)) > 0 {
 		return false
 	}
 	source := m.source(addr)
@@ -110,17 +106,13 @@ func strip(list []policy.Locked) []policy.Locked {
 }
 
 func randomLockoutRules(r *rand.Rand) policy.LockoutRules {
-	rules := policy.LockoutRules{
+	return policy.LockoutRules{
 		Failures:   r.IntN(5),
 		Window:     time.Duration(1+r.IntN(100)) * time.Second,
 		Duration:   time.Duration(1+r.IntN(100)) * time.Second,
 		Forever:    r.IntN(6) == 0,
 		IPv6Prefix: []int{0, 48, 64, 128}[r.IntN(4)],
 	}
-	if r.IntN(3) == 0 {
-		rules.Exempt = []netip.Prefix{netip.PrefixFrom(limitAddr(r.IntN(5)), 30).Masked()}
-	}
-	return rules
 }
 
 func randomLockoutSource(r *rand.Rand) netip.Addr {
@@ -153,7 +145,7 @@ func TestLockoutsAgreeWithTheModel(t *testing.T) {
 			case n < 90:
 				got, is := locks.Locked(now, addr)
 				covering := model.covering(now, addr)
-				if want := len(covering) > 0 && !model.exempt(addr); is != want {
+				if want := len(covering) > 0; is != want {
 					t.Fatalf("seed %d, step %d: %s is locked: %t, want %t", seed, i, addr, is, want)
 				}
 				if is && (got.Forever != covering[0].Forever || !got.Until.Equal(covering[0].Until)) {

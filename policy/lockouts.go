@@ -23,6 +23,9 @@ const defaultLockoutsSize = 1 << 20
 //   - Locks are never dropped before they end. While there is no room for more of them, the newest displace each other
 //     on a sixteenth of the room that is kept for this; the others stay.
 //
+// Nobody is exempt here: ask [Set.Exempt], which knows clients and their source ports, before [Lockouts.Failed] and before
+// [Lockouts.Locked]. An exempt client can share its source, as a /64, with others that are locked out.
+//
 // All methods are safe for concurrent use and none blocks.
 type Lockouts struct {
 	began  time.Time // moments are counted from here, on the monotonic clock
@@ -82,11 +85,6 @@ func NewLockouts(now time.Time, size int, rules LockoutRules) *Lockouts {
 // Configure replaces the rules. Locks stay as they are; failures that are remembered count under the new rules.
 func (l *Lockouts) Configure(rules LockoutRules) {
 	rules.Failures = min(rules.Failures, l.shards[0].room) // more could not be remembered
-	exempt := make([]netip.Prefix, len(rules.Exempt))
-	for i, p := range rules.Exempt {
-		exempt[i] = lockoutUnmapped(p)
-	}
-	rules.Exempt = exempt
 	l.rules.Store(&rules)
 }
 
@@ -95,7 +93,7 @@ func (l *Lockouts) Configure(rules LockoutRules) {
 func (l *Lockouts) Failed(now time.Time, source netip.Addr, reason Reason) bool {
 	rules := l.rules.Load()
 	key, addressed := limitSourceOf(source, rules.IPv6Prefix)
-	if !addressed || rules.none() || rules.exempts(source) {
+	if !addressed || rules.none() {
 		return false
 	}
 	at := l.moment(now)
@@ -124,8 +122,7 @@ func (l *Lockouts) Failed(now time.Time, source netip.Addr, reason Reason) bool 
 	return true
 }
 
-// Locked returns the lock that a source is under, the longest if there are several, and whether there is one. An exempt
-// source is under none, whatever is in the list.
+// Locked returns the lock that a source is under, the longest if there are several, and whether there is one.
 func (l *Lockouts) Locked(now time.Time, source netip.Addr) (Locked, bool) {
 	at := l.moment(now)
 	var longest lockoutLock
@@ -143,7 +140,7 @@ func (l *Lockouts) Locked(now time.Time, source netip.Addr) (Locked, bool) {
 		}
 		shard.Unlock()
 	}
-	if !found || l.rules.Load().exempts(source) {
+	if !found {
 		return Locked{}, false
 	}
 	return longest.locked(now, at, of), true
