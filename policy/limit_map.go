@@ -50,9 +50,12 @@ func (m *limitMap[K, V]) add(key K, spent func(K, *V) bool) *V {
 	return &slot.value
 }
 
-// sweep looks at the next n entries and drops those that are spent. The function is called for each entry at most
-// once, and not again after it said so.
+// sweep looks at the next n entries, at each one if there are no more than n, and drops those that are spent. The
+// function is not called again for an entry after it said so.
 func (m *limitMap[K, V]) sweep(n int, spent func(K, *V) bool) {
+	if n >= len(m.order) {
+		m.cursor = 0 // from the middle on, entries looked at would move down to where others go, and some would be left out
+	}
 	for range min(n, len(m.order)) {
 		if m.cursor >= len(m.order) {
 			m.cursor = 0

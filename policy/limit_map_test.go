@@ -53,6 +53,29 @@ func TestLimitMapIsAMapWithABound(t *testing.T) {
 	}
 }
 
+func TestLimitMapSweepsEverythingFromAnywhere(t *testing.T) {
+	for cursor := range 8 {
+		m := limitMap[int, bool]{limit: 8}
+		for key := range 8 {
+			m.add(key, func(int, *bool) bool { return false })
+		}
+		m.cursor = cursor
+		seen := make(map[int]int)
+		m.sweep(len(m.order), func(key int, _ *bool) bool {
+			seen[key]++
+			return key%2 == 0
+		})
+		for key := range 8 {
+			if seen[key] != 1 {
+				t.Errorf("from %d: entry %d was looked at %d times", cursor, key, seen[key])
+			}
+		}
+		if len(m.order) != 4 || len(m.index) != 4 {
+			t.Errorf("from %d: %d entries are left, want 4", cursor, len(m.order))
+		}
+	}
+}
+
 func TestLimitMapSweepsAsItGrows(t *testing.T) {
 	m := limitMap[int, bool]{limit: 1 << 20}
 	always := func(int, *bool) bool { return true }
