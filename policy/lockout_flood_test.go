@@ -159,7 +159,7 @@ func TestNewestLocksDisplaceEachOther(t *testing.T) {
 			locks := fullLockouts(32) // two of them for the newest
 			tt.script(
 				func(n int) { locks.Failed(limitStart, limitAddr(n), policy.NotTLS) },
-				func(n int) { locks.Unlock(limitStart, limitAddr(n)) }, locks)
+				func(n int) { locks.Unlock(limitStart, single(limitAddr(n))) }, locks)
 			check := func(n int, want bool) {
 				if _, got := locks.Locked(limitStart, limitAddr(n)); got != want {
 					t.Errorf("source %d is locked: %t, want %t", n, got, want)
@@ -231,7 +231,7 @@ func TestLockoutsConcurrently(t *testing.T) {
 				}
 				locks.Locked(now, addr)
 				switch {
-				case i%20 == worker && locks.Unlock(now, addr):
+				case i%20 == worker && len(locks.Unlock(now, single(addr))) > 0:
 					ended.Add(1)
 				case i%500 == 0:
 					locks.Sweep(now)

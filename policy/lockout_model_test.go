@@ -75,18 +75,27 @@ func (m *modelLockouts) failed(now time.Time, addr netip.Addr, reason policy.Rea
 	return true
 }
 
-func (m *modelLockouts) unlock(now time.Time, addr netip.Addr) bool {
+func (m *modelLockouts) unlock(now time.Time, prefix netip.Prefix) []netip.Prefix {
 	var sources []netip.Prefix
-	for _, l := range m.covering(now, addr) {
-		sources = append(sources, l.Source)
+	m.locks = slices.DeleteFunc(m.locks, func(l policy.Locked) bool {
+		gone := l.Source.Overlaps(prefix)
+		if gone && (l.Forever || l.Until.After(now)) {
+			sources = append(sources, l.Source)
+		}
+		return gone
+	})
+	for source := range m.failures {
+		// Of an address, only the failures of the source that it is now are forgotten.
+		if source.Overlaps(prefix) && (!prefix.IsSingleIP() || source == m.source(prefix.Addr())) {
+			delete(m.failures, source)
+		}
 	}
-	delete(m.failures, m.source(addr))
-	m.locks = slices.DeleteFunc(m.locks, func(l policy.Locked) bool { return slices.Contains(sources, l.Source) })
-	return len(sources) > 0
+	slices.SortFunc(sources, netip.Prefix.Compare)
+	return sources
 }
 
 func (m *modelLockouts) list(now time.Time) []policy.Locked {
-	var list []policy.Locked
+	list := []policy.Locked{}
 	for _, l := range m.locks {
 		if l.Forever || l.Until.After(now) {
 			l.Failures = 0 // see strip
@@ -152,8 +161,9 @@ func TestLockoutsAgreeWithTheModel(t *testing.T) {
 					t.Fatalf("seed %d, step %d: %s is locked until %v, want %v", seed, i, addr, got.Until, covering[0].Until)
 				}
 			case n < 93:
-				if got, want := locks.Unlock(now, addr), model.unlock(now, addr); got != want {
-					t.Fatalf("seed %d, step %d: unlock %s: %t, want %t", seed, i, addr, got, want)
+				prefix, _ := addr.Prefix(addr.BitLen() - []int{0, 0, 1, 8, 64, 80}[r.IntN(6)]%addr.BitLen())
+				if diff := cmp.Diff(model.unlock(now, prefix), locks.Unlock(now, prefix), comparePrefixes); diff != "" {
+					t.Fatalf("seed %d, step %d: unlock %s (-want +got):\n%s", seed, i, prefix, diff)
 				}
 			case n < 95:
 				// Not the window: when a longer one comes, what the shorter had done with may be forgotten or not.

@@ -27,11 +27,11 @@ type lockoutLock struct {
 
 // locked describes the lock by the wall clock as it is now: it may have been set since the lock was made.
 func (l *lockoutLock) locked(now time.Time, at time.Duration, of limitSource) Locked {
-	d := Locked{Source: of.prefix(), Since: now.Add(l.since - at).Round(0), Failures: int(l.failures), Reason: l.reason}
+	d := Locked{Source: of.prefix(), Since: now.Add(l.since - at).Round(0).UTC(), Failures: int(l.failures), Reason: l.reason}
 	if l.until == lockoutForever {
 		d.Forever = true
 	} else {
-		d.Until = now.Add(l.until - at).Round(0)
+		d.Until = now.Add(l.until - at).Round(0).UTC()
 	}
 	return d
 }

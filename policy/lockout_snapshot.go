@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/netip"
 	"slices"
 	"time"
 )
@@ -17,38 +16,17 @@ const lockoutVersion = 1
 // lockoutSnapshot is the form of a snapshot: JSON, locks in the order of their addresses.
 type lockoutSnapshot struct {
 	lockoutHeader
-	Locks []lockoutEntry `json:"locks"`
+	Locks []Locked `json:"locks"`
 }
 
 type lockoutHeader struct {
 	Version int `json:"version"`
 }
 
-type lockoutEntry struct {
-	Source   netip.Prefix `json:"source"`
-	Since    time.Time    `json:"since"`
-	Until    *time.Time   `json:"until,omitempty"` // absent: for ever
-	Forever  bool         `json:"forever,omitempty"`
-	Failures int          `json:"failures"`
-	Reason   Reason       `json:"reason"`
-}
-
 // Snapshot returns all locks in a form for [Lockouts.Restore], by the wall clock. Failures that have not led to a lock
 // are not in it: a restart forgives them.
 func (l *Lockouts) Snapshot(now time.Time) []byte {
-	list := l.List(now)
-	snapshot := lockoutSnapshot{lockoutHeader: lockoutHeader{lockoutVersion}, Locks: make([]lockoutEntry, 0, len(list))}
-	for _, lock := range list {
-		entry := lockoutEntry{
-			Source: lock.Source, Since: lock.Since.UTC(), Forever: lock.Forever, Failures: lock.Failures, Reason: lock.Reason,
-		}
-		if !lock.Forever {
-			until := lock.Until.UTC()
-			entry.Until = &until
-		}
-		snapshot.Locks = append(snapshot.Locks, entry)
-	}
-	data, err := json.Marshal(snapshot)
+	data, err := json.Marshal(lockoutSnapshot{lockoutHeader{lockoutVersion}, l.List(now)})
 	if err != nil {
 		panic("policy: a list of locks is always JSON: " + err.Error()) // years are bounded when they come in
 	}
@@ -62,7 +40,7 @@ func (l *Lockouts) Restore(now time.Time, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("lock-outs: %w", err)
 	}
-	entries = slices.DeleteFunc(entries, func(e lockoutEntry) bool { return !e.Forever && !e.Until.After(now) })
+	entries = slices.DeleteFunc(entries, func(e Locked) bool { return !e.Forever && !e.Until.After(now) })
 	l.Sweep(now)
 	if total := l.total(entries); total > l.size {
 		return fmt.Errorf("lock-outs: %d sources are more than the %d that there is room for", total, l.size)
@@ -76,7 +54,7 @@ func (l *Lockouts) Restore(now time.Time, data []byte) error {
 }
 
 // total returns how many locks there would be with those of entries.
-func (l *Lockouts) total(entries []lockoutEntry) int {
+func (l *Lockouts) total(entries []Locked) int {
 	total := l.Stats().Locked
 	for _, e := range entries {
 		key, _ := limitSourceOfPrefix(e.Source)
@@ -105,9 +83,9 @@ func (l *Lockouts) restore(at time.Duration, key limitSource, lock lockoutLock) 
 	l.displace(displaced)
 }
 
-// lock returns the entry as a lock. Times of the wall clock become moments here, so that a clock that is set afterwards
+// lock returns e as a lock. Times of the wall clock become moments here, so that a clock that is set afterwards
 // makes no lock shorter or longer. A lock that begins in the future, because the clock is not set yet, begins now.
-func (e *lockoutEntry) lock(now time.Time, at time.Duration) lockoutLock {
+func (e *Locked) lock(now time.Time, at time.Duration) lockoutLock {
 	begun := max(now.Sub(e.Since), 0)
 	lock := lockoutLock{
 		since:    at - begun,
@@ -122,7 +100,7 @@ func (e *lockoutEntry) lock(now time.Time, at time.Duration) lockoutLock {
 }
 
 // lockoutParse reads a snapshot completely or not at all.
-func lockoutParse(now time.Time, data []byte) ([]lockoutEntry, error) {
+func lockoutParse(now time.Time, data []byte) ([]Locked, error) {
 	var header lockoutHeader // alone: a newer version may have another form
 	if err := json.Unmarshal(data, &header); err != nil {
 		return nil, fmt.Errorf("not a complete snapshot: %w", err)
@@ -156,7 +134,7 @@ func lockoutParse(now time.Time, data []byte) ([]lockoutEntry, error) {
 }
 
 // check refuses what no snapshot has.
-func (e *lockoutEntry) check(now time.Time) error {
+func (e *Locked) check(now time.Time) error {
 	far := func(t time.Time) bool { return t.Sub(now).Abs() > lockoutHorizon }
 	switch addr := e.Source.Addr(); {
 	case !e.Source.IsValid():
@@ -167,11 +145,11 @@ func (e *lockoutEntry) check(now time.Time) error {
 		return fmt.Errorf("source %s: an IPv4 source is a single address", e.Source)
 	case e.Source.Bits() == 0 || e.Source != e.Source.Masked():
 		return fmt.Errorf("source %s: not a source", e.Source)
-	case e.Forever == (e.Until != nil):
+	case e.Forever != e.Until.IsZero():
 		return fmt.Errorf("source %s: has to have either until or forever", e.Source)
-	case e.Until != nil && e.Until.Before(e.Since):
+	case !e.Forever && e.Until.Before(e.Since):
 		return fmt.Errorf("source %s: ends before it begins", e.Source)
-	case far(e.Since), e.Until != nil && far(*e.Until):
+	case far(e.Since), !e.Forever && far(e.Until):
 		return fmt.Errorf("source %s: its time is more than a century away", e.Source)
 	case e.Failures < 0:
 		return fmt.Errorf("source %s: failures is negative", e.Source)

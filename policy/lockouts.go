@@ -44,14 +44,14 @@ type Lockouts struct {
 	displaced atomic.Uint64
 }
 
-// Locked is a source that is locked out.
+// Locked is a source that is locked out. Its JSON is that of snapshots and of the admin endpoint.
 type Locked struct {
-	Source   netip.Prefix
-	Since    time.Time
-	Until    time.Time // zero if Forever
-	Forever  bool      // until [Lockouts.Unlock]
-	Failures int       // of the source: those that led to the lock and those since
-	Reason   Reason    // of the failure that led to the lock
+	Source   netip.Prefix `json:"source"`
+	Since    time.Time    `json:"since"`             // UTC
+	Until    time.Time    `json:"until,omitzero"`    // UTC; zero if Forever
+	Forever  bool         `json:"forever,omitempty"` // until [Lockouts.Unlock]
+	Failures int          `json:"failures"`          // of the source: those that led to the lock and those since
+	Reason   Reason       `json:"reason"`            // of the failure that led to the lock
 }
 
 // LockoutStats are what [Lockouts] remembers now and what it has done since it was made.
@@ -146,36 +146,10 @@ func (l *Lockouts) Locked(now time.Time, source netip.Addr) (Locked, bool) {
 	return longest.locked(now, at, of), true
 }
 
-// Unlock ends every lock that a source is under, forgets its failures, and reports whether there was a lock.
-func (l *Lockouts) Unlock(now time.Time, source netip.Addr) bool {
-	at, found := l.moment(now), false
-	for _, bits := range l.widths.present() {
-		key, ok := lockoutKey(source, bits)
-		if !ok {
-			continue
-		}
-		shard := l.shard(key)
-		shard.Lock()
-		if lock := l.current(at, shard, key); lock != nil {
-			l.drop(shard, key, lock)
-			l.changes.Add(1)
-			found = true
-		}
-		shard.Unlock()
-	}
-	if key, ok := limitSourceOf(source, l.rules.Load().IPv6Prefix); ok {
-		shard := l.shard(key)
-		shard.Lock()
-		shard.forget(key)
-		shard.Unlock()
-	}
-	return found
-}
-
 // List returns all sources that are locked out in the order of their addresses. The slice is the caller's.
 func (l *Lockouts) List(now time.Time) []Locked {
 	at := l.moment(now)
-	var list []Locked
+	list := make([]Locked, 0, l.Stats().Locked)
 	for i := range l.shards {
 		shard := &l.shards[i]
 		shard.Lock()

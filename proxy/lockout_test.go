@@ -32,7 +32,7 @@ func TestLockout(t *testing.T) {
 	if record[KeyHandshake] != nil {
 		t.Errorf("a handshake was paid for: %v", record)
 	}
-	if !r.gate.Lockouts.Unlock(time.Now(), netip.MustParseAddr("127.0.0.1")) {
+	if len(r.gate.Lockouts.Unlock(time.Now(), netip.MustParsePrefix("127.0.0.1/32"))) != 1 {
 		t.Error("there is no lock")
 	}
 	conn := r.dialTLS(nil)
