@@ -29,6 +29,7 @@ type daemon struct {
 	server     *proxy.Server // from the first generation on
 	limiter    *policy.Limiter
 	lockouts   *policy.Lockouts
+	kept       *lockoutFile // the lock-outs
 	endpoint   *endpoint
 	notify     notifier
 	serving    sync.WaitGroup
@@ -46,7 +47,7 @@ type daemon struct {
 
 func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 	log := slog.New(handler)
-	return &daemon{
+	d := &daemon{
 		path:       path,
 		started:    time.Now(),
 		log:        log,
@@ -60,6 +61,8 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 		endpoint:   &endpoint{log: log},
 		notify:     notifier{log: log},
 	}
+	d.kept = newLockoutFile(d.lockouts, log, d.stateDir)
+	return d
 }
 
 // change reads everything and makes it the state in force: read, validate, open what is new,
@@ -120,7 +123,7 @@ func (d *daemon) apply(ctx context.Context, next *plan, selfMade *certs.Credenti
 		return errs
 	}
 	defer stage.Abort()
-	switchEndpoint, problem := d.endpoint.stage(next.config, d)
+	switchEndpoint, problem := d.endpoint.stage(next.config, d, loggedLocks{d.lockouts, d.log})
 	if problem != nil {
 		problems = append(problems, *problem)
 		if !problem.Warning {
@@ -147,6 +150,9 @@ func (d *daemon) install(next *plan, selfMade *certs.Credentials, stage *listene
 	d.mu.Unlock()
 
 	d.handler.configure(next.config.Log)
+	if number == 1 {
+		d.kept.load(time.Now()) // before the first connection
+	}
 	if d.server == nil {
 		d.server = proxy.NewServer(d.log, next.pipes)
 	}

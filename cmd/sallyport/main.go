@@ -87,7 +87,7 @@ The config.toml that comes with sallyport documents every key.`,
 	}
 	root.SetVersionTemplate("sallyport {{.Version}}\n")
 	root.AddCommand(runCommand(), checkCommand(), reloadCommand(), statusCommand(), versionCommand(),
-		explainCommand(), policyCommand(), suggestCommand())
+		explainCommand(), policyCommand(), suggestCommand(), lockoutsCommand(), unlockCommand())
 	return root
 }
 

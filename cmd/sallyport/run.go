@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,6 +58,12 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	defer stopWatchdog()
 	go d.notify.watch(watchdog, func() { d.Status() })
 	go d.upkeep(watchdog)
+
+	keeping, stopKeeping := context.WithCancel(context.Background())
+	var keepers sync.WaitGroup
+	keepers.Go(func() { d.kept.keep(keeping) })
+	defer keepers.Wait()
+	defer stopKeeping()
 
 	go func() { // apart, since reading files can hang and a signal to end must not wait for that
 		for range signals.reload {

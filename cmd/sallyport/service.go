@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"net/netip"
 	"os"
+	"time"
 
 	"sallyport/internal/admin"
+	"sallyport/policy"
 )
 
 // Status says how the program is.
@@ -28,6 +32,27 @@ func (d *daemon) Status() admin.Status {
 	s.Sessions.Active = d.server.Sessions()
 	s.Sessions.Max = d.plan.maxConnections
 	return s
+}
+
+// stateDir is the state directory in force.
+func (d *daemon) stateDir() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.plan.config.Host.StateDir
+}
+
+// loggedLocks are the locks as an operator has them: what is unlocked is in the log.
+type loggedLocks struct {
+	*policy.Lockouts
+	log *slog.Logger
+}
+
+func (l loggedLocks) Unlock(now time.Time, prefix netip.Prefix) []netip.Prefix {
+	sources := l.Lockouts.Unlock(now, prefix)
+	if len(sources) > 0 {
+		l.log.Info("unlocked by an operator", "prefix", prefix, "sources", len(sources))
+	}
+	return sources
 }
 
 // ports describes the ports in force.

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -83,7 +82,7 @@ func TestHandler(t *testing.T) {
 			if c.host == "" {
 				c.host = local
 			}
-			code, body := request(t, Handler(service, "secret"), c.method, c.path, c.host, c.authorization)
+			code, body := request(t, Handler(service, &fakeLocks{}, "secret"), c.method, c.path, c.host, c.authorization)
 			if code != c.want || !strings.Contains(body, c.says) {
 				t.Errorf("%d %q, want %d with %q", code, body, c.want, c.says)
 			}
@@ -105,15 +104,7 @@ func TestHandler(t *testing.T) {
 // serve runs an endpoint and returns a client for it.
 func serve(t *testing.T, network, address, dir, token string) *Client {
 	t.Helper()
-	l, err := net.Listen(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := Server(Handler(newFake(), token))
-	done := make(chan struct{})
-	go func() { defer close(done); server.Serve(l) }()
-	t.Cleanup(func() { server.Close(); <-done })
-	return &Client{Network: network, Address: l.Addr().String(), StateDir: dir}
+	return serveHandler(t, network, address, dir, Handler(newFake(), &fakeLocks{}, token))
 }
 
 func TestClient(t *testing.T) {

@@ -55,7 +55,7 @@ func (c *Client) callJSON(ctx context.Context, method, path string, into any) er
 	if err != nil {
 		return err
 	}
-	if resp.Header.Get("Content-Type") != "application/json" {
+	if !isJSON(resp) {
 		return c.unexpected(resp, body)
 	}
 	if err := json.Unmarshal(body, into); err != nil {
@@ -64,20 +64,17 @@ func (c *Client) callJSON(ctx context.Context, method, path string, into any) er
 	return nil
 }
 
+func isJSON(resp *http.Response) bool { return resp.Header.Get("Content-Type") == "application/json" }
+
 func (c *Client) unexpected(resp *http.Response, body []byte) error {
 	return fmt.Errorf("%s: %s: %s", c, resp.Status, strings.TrimSpace(string(body)))
 }
 
 // call makes one request and returns the answer with its body, which has been read.
 func (c *Client) call(ctx context.Context, method, path string) (*http.Response, []byte, error) {
-	req, err := c.request(ctx, method, path)
+	resp, err := c.open(ctx, method, path)
 	if err != nil {
 		return nil, nil, err
-	}
-	transport := &http.Transport{DialContext: c.dial, DisableKeepAlives: true}
-	resp, err := (&http.Client{Transport: transport}).Do(req)
-	if err != nil {
-		return nil, nil, c.explain(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, longestAnswer))
@@ -87,7 +84,23 @@ func (c *Client) call(ctx context.Context, method, path string) (*http.Response,
 	return resp, body, nil
 }
 
-const longestAnswer = 16 << 20
+// longestAnswer bounds what is taken from whoever answers. The longest there is names a million sources that were
+// unlocked.
+const longestAnswer = 64 << 20
+
+// open makes one request and returns the answer with its body still to be read and closed.
+func (c *Client) open(ctx context.Context, method, path string) (*http.Response, error) {
+	req, err := c.request(ctx, method, path)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{DialContext: c.dial, DisableKeepAlives: true}
+	resp, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	return resp, nil
+}
 
 func (c *Client) request(ctx context.Context, method, path string) (*http.Request, error) {
 	host := c.Address

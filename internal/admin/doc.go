@@ -6,6 +6,11 @@
 //	GET  /api/v1/status  [Status] as JSON
 //	POST /api/v1/reload  reads everything anew; answers when it is done, with a [Reload],
 //	                     or with ?wait=false at once
+//	GET  /api/v1/lockouts
+//	                     [Lockouts] as JSON, one lock a line; ?limit=N shows the first N
+//	POST /api/v1/unlock?address=ADDRESS
+//	                     ends the locks that overlap with an address or prefix; answers with
+//	                     [Unlocked], 404 if there were none, 400 if it is malformed
 //
 // Reading needs no credentials: whoever reaches loopback may look. Changing anything over TCP
 // takes the token of the state directory, because every local user and every web page in

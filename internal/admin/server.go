@@ -20,19 +20,23 @@ type Service interface {
 
 // Handler serves the endpoint's paths. With a token, every change must present it; without one,
 // the listener itself must keep strangers out.
-func Handler(service Service, token string) http.Handler {
-	h := &handler{service: service, token: token}
+func Handler(service Service, locks Locks, token string) http.Handler {
+	h := &handler{service: service, locks: locks, token: token, listing: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", h.ready)
 	mux.HandleFunc("GET /api/v1/status", h.status)
 	mux.HandleFunc("POST /api/v1/reload", h.reload)
+	mux.HandleFunc("GET /api/v1/lockouts", h.lockouts)
+	mux.HandleFunc("POST /api/v1/unlock", h.unlock)
 	return h.guard(mux)
 }
 
 type handler struct {
 	service Service
+	locks   Locks
 	token   string
+	listing chan struct{} // has room for the one who is given a list of locks
 }
 
 func (h *handler) ready(w http.ResponseWriter, _ *http.Request) {
