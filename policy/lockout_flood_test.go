@@ -236,7 +236,7 @@ func TestLockoutsConcurrently(t *testing.T) {
 				case i%500 == 0:
 					locks.Sweep(now)
 					locks.Configure(rules)
-					if err := policy.NewLockouts(now, 64, rules).Restore(now, locks.Snapshot(now)); err != nil {
+					if err := policy.NewLockouts(now, 64, rules).Restore(now, snapshot(locks, now)); err != nil {
 						t.Error(err)
 					}
 				}

@@ -1,10 +1,12 @@
 package policy
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"time"
@@ -23,14 +25,26 @@ type lockoutHeader struct {
 	Version int `json:"version"`
 }
 
-// Snapshot returns all locks in a form for [Lockouts.Restore], by the wall clock. Failures that have not led to a lock
-// are not in it: a restart forgives them.
-func (l *Lockouts) Snapshot(now time.Time) []byte {
-	data, err := json.Marshal(lockoutSnapshot{lockoutHeader{lockoutVersion}, l.List(now)})
-	if err != nil {
-		panic("policy: a list of locks is always JSON: " + err.Error()) // years are bounded when they come in
+// Snapshot writes all locks in a form for [Lockouts.Restore], by the wall clock. Failures that have not led to a lock
+// are not in it: a restart forgives them. Errors are those of w.
+func (l *Lockouts) Snapshot(now time.Time, w io.Writer) error {
+	out := bufio.NewWriterSize(w, 64<<10) // lock by lock: as one piece, a million would need three times the memory
+	fmt.Fprintf(out, `{"version":%d,"locks":[`, lockoutVersion)
+	list := l.List(now)
+	for i := range list {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		lock, err := json.Marshal(&list[i])
+		if err != nil {
+			panic("policy: a lock is always JSON: " + err.Error()) // years are bounded when they come in
+		}
+		if _, err := out.Write(lock); err != nil {
+			return err
+		}
 	}
-	return append(data, '\n')
+	out.WriteString("]}\n")
+	return out.Flush()
 }
 
 // Restore adds the locks of a snapshot that have not ended; of two for one source the longer stays. On an error, as for

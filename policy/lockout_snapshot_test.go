@@ -1,7 +1,10 @@
 package policy_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +33,34 @@ func someLocks(t *testing.T) (*policy.Lockouts, time.Time) {
 	return s.locks, s.now
 }
 
+// snapshot returns what Snapshot writes.
+func snapshot(locks *policy.Lockouts, now time.Time) []byte {
+	var b bytes.Buffer
+	locks.Snapshot(now, &b)
+	return b.Bytes()
+}
+
+// A disk that is full is noticed, however little is missing.
+func TestSnapshotReportsWhatCannotBeWritten(t *testing.T) {
+	locks, now := someLocks(t)
+	for _, room := range []int{0, 10, len(snapshot(locks, now)) - 1} {
+		if err := locks.Snapshot(now, &full{room}); !errors.Is(err, io.ErrShortWrite) {
+			t.Errorf("room for %d bytes: error %v", room, err)
+		}
+	}
+}
+
+// full takes so many bytes.
+type full struct{ room int }
+
+func (f *full) Write(p []byte) (int, error) {
+	n := min(len(p), f.room)
+	if f.room -= n; n < len(p) {
+		return n, io.ErrShortWrite
+	}
+	return n, nil
+}
+
 func TestSnapshot(t *testing.T) {
 	locks, now := someLocks(t)
 	want := strings.Join([]string{
@@ -40,10 +71,10 @@ func TestSnapshot(t *testing.T) {
 		`{"source":"2001:db8:1::1/128","since":"2026-03-01T12:04:30Z","forever":true,"failures":3,"reason":"handshake_failed"}`,
 		"]}\n",
 	}, "")
-	if diff := cmp.Diff(want, string(locks.Snapshot(now))); diff != "" {
+	if diff := cmp.Diff(want, string(snapshot(locks, now))); diff != "" {
 		t.Errorf("Snapshot (-want +got):\n%s", diff)
 	}
-	if got := string(policy.NewLockouts(now, 0, lockoutRules()).Snapshot(now)); got != "{\"version\":1,\"locks\":[]}\n" {
+	if got := string(snapshot(policy.NewLockouts(now, 0, lockoutRules()), now)); got != "{\"version\":1,\"locks\":[]}\n" {
 		t.Errorf("Snapshot of nothing = %q", got)
 	}
 }
@@ -52,7 +83,7 @@ func TestRestore(t *testing.T) {
 	locks, now := someLocks(t)
 	later := now.Add(26 * time.Minute) // the first of them has ended
 	restored := policy.NewLockouts(later, 0, lockoutRules())
-	if err := restored.Restore(later, locks.Snapshot(now)); err != nil {
+	if err := restored.Restore(later, snapshot(locks, now)); err != nil {
 		t.Fatal(err)
 	}
 	want := locks.List(now)[1:]
@@ -107,7 +138,7 @@ func TestRestoreBeforeTheClockIsSet(t *testing.T) {
 	locks, now := someLocks(t)
 	unset := time.Unix(100, 0).UTC()
 	restored := policy.NewLockouts(unset, 0, lockoutRules())
-	if err := restored.Restore(unset, locks.Snapshot(now)); err != nil {
+	if err := restored.Restore(unset, snapshot(locks, now)); err != nil {
 		t.Fatal(err)
 	}
 	s := &lockoutScript{t: t, locks: restored, now: unset}
@@ -124,7 +155,7 @@ func TestRestoreOfAVeryLongLock(t *testing.T) {
 	locks := policy.NewLockouts(limitStart, 0, rules)
 	locks.Failed(limitStart, limitAddr(1), policy.NotTLS)
 	restored := policy.NewLockouts(limitStart, 0, rules)
-	if err := restored.Restore(limitStart, locks.Snapshot(limitStart)); err != nil {
+	if err := restored.Restore(limitStart, snapshot(locks, limitStart)); err != nil {
 		t.Fatal(err)
 	}
 	if list := restored.List(limitStart); len(list) != 1 || !list[0].Forever {
@@ -156,7 +187,7 @@ func TestRestoreRefuses(t *testing.T) {
 		{"a newer version", `{"version":2,"locks":{"new":"form"}}`, "lock-outs: version 2 was written by a newer program; this one reads up to version 1"},
 		{"an unknown key", `{"version":1,"locks":[],"keys":[]}`, `lock-outs: not a snapshot: json: unknown field "keys"`},
 		{"something behind it", "{\"version\":1,\"locks\":[]}\n{}", "lock-outs: not a complete snapshot: invalid character '{' after top-level value"},
-		{"cut off", string(good.Snapshot(now)[:300]), "lock-outs: not a complete snapshot: unexpected end of JSON input"},
+		{"cut off", string(snapshot(good, now)[:300]), "lock-outs: not a complete snapshot: unexpected end of JSON input"},
 		{"no source", entry(`{"since":"2026-03-01T12:00:00Z","forever":true}`), "lock-outs: lock 2: no source"},
 		{"a name", entry(`{"source":"localhost"}`), `lock-outs: not a snapshot: netip.ParsePrefix("localhost"): no '/'`},
 		{"an IPv4 network", entry(`{"source":"10.0.0.0/24","since":"2026-03-01T12:00:00Z","forever":true}`), "lock-outs: lock 2: source 10.0.0.0/24: an IPv4 source is a single address"},
@@ -186,7 +217,7 @@ func TestRestoreRefuses(t *testing.T) {
 func TestRestoreRefusesMoreThanThereIsRoomFor(t *testing.T) {
 	locks, now := someLocks(t)
 	small := policy.NewLockouts(now, 3, lockoutRules())
-	err := small.Restore(now, locks.Snapshot(now))
+	err := small.Restore(now, snapshot(locks, now))
 	if want := "lock-outs: 4 sources are more than the 3 that there is room for"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %q", err, want)
 	}
@@ -194,7 +225,7 @@ func TestRestoreRefusesMoreThanThereIsRoomFor(t *testing.T) {
 		t.Errorf("%d locks are there in spite of the error", got)
 	}
 	exact := policy.NewLockouts(now, 4, lockoutRules())
-	if err := exact.Restore(now, locks.Snapshot(now)); err != nil || len(exact.List(now)) != 4 {
+	if err := exact.Restore(now, snapshot(locks, now)); err != nil || len(exact.List(now)) != 4 {
 		t.Errorf("error %v, %d locks of 4", err, len(exact.List(now)))
 	}
 }
@@ -220,16 +251,16 @@ func FuzzRestore(f *testing.F) {
 				t.Fatalf("%v is in the list and not locked", lock)
 			}
 		}
-		snapshot := locks.Snapshot(limitStart)
+		written := snapshot(locks, limitStart)
 		later := limitStart.Add(time.Second)
 		again := policy.NewLockouts(later.Add(-time.Hour), 100, lockoutRules())
-		if err := again.Restore(limitStart, snapshot); err != nil {
+		if err := again.Restore(limitStart, written); err != nil {
 			t.Fatalf("its own snapshot is refused: %v", err)
 		}
 		if diff := cmp.Diff(list, again.List(limitStart), comparePrefixes); diff != "" {
 			t.Fatalf("restored from its own snapshot (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(string(snapshot), string(again.Snapshot(limitStart))); diff != "" {
+		if diff := cmp.Diff(string(written), string(snapshot(again, limitStart))); diff != "" {
 			t.Fatalf("second snapshot (-want +got):\n%s", diff)
 		}
 	})

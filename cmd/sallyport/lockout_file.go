@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -27,8 +28,8 @@ const (
 type lockoutFile struct {
 	locks *policy.Lockouts
 	log   *slog.Logger
-	dir   func() string              // the state directory in force
-	write func(string, []byte) error // replaceFile
+	dir   func() string                             // the state directory in force
+	write func(string, func(io.Writer) error) error // replaceFile
 
 	path    string          // of the file; empty until load
 	written uint64          // what Changes was for the file's content
@@ -149,7 +150,7 @@ func (f *lockoutFile) save() bool {
 		return true
 	}
 	begun := time.Now()
-	err := f.replace(f.locks.Snapshot(begun))
+	err := f.replace(func(w io.Writer) error { return f.locks.Snapshot(begun, w) })
 	ended := time.Now()
 	wait := min(lockoutsPace*ended.Sub(begun), lockoutsPatience)
 	if err != nil {
@@ -166,7 +167,7 @@ func (f *lockoutFile) save() bool {
 	return true
 }
 
-func (f *lockoutFile) replace(data []byte) error {
+func (f *lockoutFile) replace(content func(io.Writer) error) error {
 	if f.unread {
 		aside, err := putAside(f.path)
 		if err != nil {
@@ -175,7 +176,7 @@ func (f *lockoutFile) replace(data []byte) error {
 		f.unread = false
 		f.log.Warn("the file of lock-outs that could not be read is out of the way", "file", f.path, "kept_as", aside)
 	}
-	return f.write(f.path, data)
+	return f.write(f.path, content)
 }
 
 // warn reports a failure unless there was one of its kind since the last success.

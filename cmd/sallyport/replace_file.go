@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,7 +15,7 @@ const temporary = ".tmp"
 
 // replaceFile writes a file, for its owner alone, that has either the old content or the new one whenever the program
 // is killed or the host loses power. A directory that is missing is made.
-func replaceFile(path string, data []byte) (err error) {
+func replaceFile(path string, content func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -28,8 +29,7 @@ func replaceFile(path string, data []byte) (err error) {
 			os.Remove(temp.Name())
 		}
 	}()
-	_, err = temp.Write(data)
-	if err == nil {
+	if err = content(temp); err == nil {
 		err = temp.Sync()
 	}
 	if err = errors.Join(err, temp.Close()); err != nil {
