@@ -5,11 +5,11 @@ import "go/ast"
 // sleeps finds time.Sleep in the tests of a package where a real clock runs. Inside synctest.Test the clock is not
 // real, nor is it in the functions of the package that are named there, however indirectly.
 func sleeps(files []*source) []Finding {
-	declared := make(map[string]*ast.FuncDecl)
+	declared := make(map[string][]*ast.FuncDecl) // methods of several types share a name
 	for _, file := range files {
 		for _, decl := range file.ast.Decls {
 			if f, isFunc := decl.(*ast.FuncDecl); isFunc {
-				declared[f.Name.Name] = f
+				declared[f.Name.Name] = append(declared[f.Name.Name], f)
 			}
 		}
 	}
@@ -37,15 +37,17 @@ func isBubble(node ast.Node) bool {
 }
 
 // fake marks the functions that a piece of code names, and those that they name.
-func fake(code ast.Node, declared map[string]*ast.FuncDecl, faked map[*ast.FuncDecl]bool) {
+func fake(code ast.Node, declared map[string][]*ast.FuncDecl, faked map[*ast.FuncDecl]bool) {
 	ast.Inspect(code, func(node ast.Node) bool {
 		name, isIdent := node.(*ast.Ident)
 		if !isIdent {
 			return true
 		}
-		if f := declared[name.Name]; f != nil && !faked[f] {
-			faked[f] = true
-			fake(f, declared, faked)
+		for _, f := range declared[name.Name] {
+			if !faked[f] {
+				faked[f] = true
+				fake(f, declared, faked)
+			}
 		}
 		return true
 	})
