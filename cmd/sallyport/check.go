@@ -83,6 +83,5 @@ func summarise(w io.Writer, p *plan, problems config.Problems) {
 	if !p.config.Policy.Set {
 		return // which was warned of
 	}
-	src := p.policy.Source()
-	fmt.Fprintf(w, "policy %.12s: %s, %s, %s\n", p.policyHash, count(len(src.Rules), "rule"), count(len(src.Clients), "client"), count(len(src.Tests), "test"))
+	fmt.Fprintf(w, "policy %s\n", p.policyLine())
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
+	"sallyport/internal/admin"
 	"sallyport/internal/config"
 	"sallyport/policy"
 )
@@ -44,4 +46,47 @@ func (p *plan) lockoutRules() policy.LockoutRules {
 		Forever:    src.Lockout.Forever,
 		IPv6Prefix: src.Defaults.IPv6Prefix,
 	}
+}
+
+// policyLine returns the policy in one line: which it is, and how large.
+func (p *plan) policyLine() string {
+	if !p.config.Policy.Set {
+		return "none: every connection is denied"
+	}
+	src := p.policy.Source()
+	return fmt.Sprintf("%.12s: %s, %s, %s", p.policyHash,
+		count(len(src.Rules), "rule"), count(len(src.Clients), "client"), count(len(src.Tests), "test"))
+}
+
+// policyStatus describes the policy in force. d.mu is held.
+func (d *daemon) policyStatus() admin.Policy {
+	cfg, src := d.plan.config.Policy, d.plan.policy.Source()
+	limits, locks := d.limiter.Stats(), d.lockouts.Stats()
+	s := admin.Policy{
+		Configured: cfg.Set,
+		Hash:       d.plan.policyHash,
+		Clients:    len(src.Clients),
+		Rules:      len(src.Rules),
+		Tests:      len(src.Tests),
+		Audit:      admin.AuditNone,
+		OnChange:   string(cfg.OnChange),
+		LockedOut:  locks.Locked,
+		Crowded:    locks.Crowded + locks.Displaced,
+		Sources:    limits.Sources,
+		Overflowed: limits.Overflowed,
+		Refused:    make(map[string]uint64, len(limits.Refused)),
+	}
+	switch {
+	case src.Audit.All:
+		s.Audit = admin.AuditAll
+	case len(src.Audit.Ports) > 0:
+		s.Audit = admin.AuditPorts
+	}
+	for _, file := range cfg.Files {
+		s.Files = append(s.Files, file.Value)
+	}
+	for reason, n := range limits.Refused {
+		s.Refused[string(reason)] = n
+	}
+	return s
 }

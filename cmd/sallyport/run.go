@@ -51,7 +51,7 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	for _, warning := range first.Warnings {
 		d.log.Warn("configuration", "problem", warning)
 	}
-	d.log.Info("started", "version", version(), "pid", os.Getpid(), "config", d.path, "ports", len(d.plan.ports), "max_connections", d.plan.maxConnections)
+	d.log.Info("started", "version", version(), "pid", os.Getpid(), "config", d.path, "ports", len(d.plan.ports), "max_connections", d.plan.maxConnections, "policy", d.plan.policyLine())
 	d.notify.ready()
 
 	watchdog, stopWatchdog := context.WithCancel(context.Background())

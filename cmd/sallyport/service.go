@@ -31,6 +31,7 @@ func (d *daemon) Status() admin.Status {
 	}
 	s.Sessions.Active = d.server.Sessions()
 	s.Sessions.Max = d.plan.maxConnections
+	s.Policy = d.policyStatus()
 	return s
 }
 
@@ -95,6 +96,6 @@ func (d *daemon) Reload(ctx context.Context) admin.Reload {
 		d.log.Error("reload failed, nothing changed", "generation", result.Generation, "problems", len(result.Problems))
 		return result
 	}
-	d.log.Info("reloaded", "generation", result.Generation)
+	d.log.Info("reloaded", "generation", result.Generation, "policy", d.inForce().policyLine())
 	return result
 }

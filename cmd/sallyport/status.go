@@ -60,6 +60,7 @@ func printStatus(w io.Writer, s *admin.Status) error {
 	fmt.Fprintf(w, "sallyport %s, pid %d, %s for %s\n", s.Version, s.PID, s.State, ago(s.Started))
 	fmt.Fprintf(w, "configuration %s, generation %d\n", s.Config, s.Generation)
 	fmt.Fprintf(w, "sessions %d of %d\n", s.Sessions.Active, s.Sessions.Max)
+	printPolicy(w, &s.Policy)
 	if r := s.LastSuccess; r != nil {
 		fmt.Fprintf(w, "last change %s ago\n", ago(r.Time))
 	}
@@ -75,6 +76,20 @@ func printStatus(w io.Writer, s *admin.Status) error {
 		fmt.Fprintf(table, "%s/%s\t%s\t%s\t%s\n", p.Application, p.ID, p.Mode, p.Address, p.Upstream)
 	}
 	return table.Flush()
+}
+
+func printPolicy(w io.Writer, p *admin.Policy) {
+	if !p.Configured {
+		fmt.Fprintln(w, "NO POLICY: every connection is denied")
+		return
+	}
+	fmt.Fprintf(w, "policy %.12s: %s, %s; %s locked out\n", p.Hash, count(p.Rules, "rule"), count(p.Clients, "client"), count(p.LockedOut, "source"))
+	switch p.Audit {
+	case admin.AuditAll:
+		fmt.Fprintln(w, "AUDIT MODE: nothing is denied")
+	case admin.AuditPorts:
+		fmt.Fprintln(w, "AUDIT MODE on some ports: nothing is denied there")
+	}
 }
 
 func ago(t time.Time) time.Duration { return time.Since(t).Truncate(time.Second) }

@@ -13,6 +13,7 @@ type Status struct {
 	LastSuccess *Reload   `json:"last_success,omitempty"`
 	LastFailure *Reload   `json:"last_failure,omitempty"`
 	Sessions    Sessions  `json:"sessions"`
+	Policy      Policy    `json:"policy"`
 	Ports       []Port    `json:"ports"`
 }
 
@@ -21,6 +22,30 @@ type Sessions struct {
 	Active int `json:"active"`
 	Max    int `json:"max"`
 }
+
+// Policy says who may connect, and what has been counted for it since the start.
+type Policy struct {
+	Configured bool              `json:"configured"` // false: every connection is denied
+	Hash       string            `json:"hash"`       // the same for files that say the same
+	Files      []string          `json:"files"`
+	Clients    int               `json:"clients"`
+	Rules      int               `json:"rules"`
+	Tests      int               `json:"tests"`
+	Audit      string            `json:"audit"`           // where nothing is denied: "none", "ports" or "all"
+	OnChange   string            `json:"on_change"`       // "keep" or "close"
+	LockedOut  int               `json:"locked_out"`      // sources now
+	Crowded    uint64            `json:"crowded"`         // sources locked out early, or locks that ended early, for want of room
+	Sources    int               `json:"sources"`         // that limits tell apart now
+	Overflowed uint64            `json:"overflowed"`      // connections counted with those of others, for want of room
+	Refused    map[string]uint64 `json:"refused_limited"` // by limits, for each reason code
+}
+
+// Values of Policy.Audit.
+const (
+	AuditNone  = "none"
+	AuditPorts = "ports"
+	AuditAll   = "all"
+)
 
 // Port is one listening port.
 type Port struct {
