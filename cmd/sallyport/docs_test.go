@@ -78,11 +78,36 @@ func TestDocumentsLinkToFilesThatExist(t *testing.T) {
 			if strings.Contains(target, "://") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(filepath.Dir(page), target)); err != nil {
+			linked, err := os.ReadFile(filepath.Join(filepath.Dir(page), target))
+			if err != nil {
 				t.Errorf("%s links to %s: %v", page, target, err)
+			}
+			if anchor := match[2]; anchor != "" && !hasHeading(linked, anchor) {
+				t.Errorf("%s links to %s, which has no such heading", page, target+anchor)
 			}
 		}
 	}
+}
+
+var heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+
+// hasHeading reports whether a page has the heading of an anchor, such as "#choosing-source-ports".
+func hasHeading(page []byte, anchor string) bool {
+	for _, match := range heading.FindAllSubmatch(page, -1) {
+		plain := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case strings.ContainsRune(".,:?!()`", r):
+				return -1
+			}
+			return r
+		}, strings.ToLower(string(match[1])))
+		if "#"+plain == anchor {
+			return true
+		}
+	}
+	return false
 }
 
 var (
