@@ -63,7 +63,7 @@ func (r *resolver) checkLockout() {
 func (r *resolver) checkAudit() {
 	where := at(AuditSection, 0, "ports")
 	if r.src.Audit.All {
-		r.warn(at(AuditSection, 0, "all"), "nothing is denied while all is true", "what would be denied is logged with verdict=audit-deny")
+		r.warn(at(AuditSection, 0, "all"), "nothing is denied while all is true", "the log has a record with the verdict audit-deny for each that would be")
 		if len(r.src.Audit.Ports) > 0 {
 			r.warn(where, "ports has no effect while all is true", "")
 		}

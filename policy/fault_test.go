@@ -271,7 +271,7 @@ func TestOtherFaults(t *testing.T) {
 		}, []string{
 			`W lockout.exempt[0]: client "east" demands an identity, which is not known when a lock-out is looked at | its addresses and ports are exempt, whoever connects from there`}},
 		{"audit", func(s *policy.Source) { s.Audit = policy.Audit{All: true, Ports: []string{"app/nothing"}} }, []string{
-			"W audit.all: nothing is denied while all is true | what would be denied is logged with verdict=audit-deny",
+			"W audit.all: nothing is denied while all is true | the log has a record with the verdict audit-deny for each that would be",
 			"W audit.ports: ports has no effect while all is true",
 			`E audit.ports[0]: unknown port "app/nothing" | ports are defined with [[application.port]] in the configuration`}},
 		{"test without a source port", test(func(t *policy.Test) { t.From = addrPort("10.2.0.5:0") }), nil},

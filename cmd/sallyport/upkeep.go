@@ -35,7 +35,7 @@ func (d *daemon) upkeep(ctx context.Context) {
 		}
 		looked = now
 		if set.Source().Audit.All && now.Sub(warned) >= auditInterval {
-			d.log.Warn("audit mode: nothing is denied; records of what would be have verdict=audit-deny")
+			d.log.Warn("audit mode: nothing is denied; the records of those who would be say audit-deny")
 			warned = now
 		}
 		next := sweepInterval // bounds it, so that a clock that was set counts
