@@ -140,18 +140,50 @@ func (d *differ) defaults(a, b *Defaults) {
 }
 
 func (d *differ) lockout(a, b *Lockout) {
+	switch { // as a whole where there is none on one side: "exempt" would seem to let more pass
+	case a.Failures == 0 && b.Failures == 0:
+		return
+	case a.Failures == 0:
+		d.add(Added, "", lockoutText(b))
+		return
+	case b.Failures == 0:
+		d.add(Removed, "", lockoutText(a))
+		return
+	}
 	d.bound("failures", float64(a.Failures), float64(b.Failures), countText(a.Failures), countText(b.Failures))
-	d.value(kindOf(b.Window < a.Window, b.Window > a.Window), "window", a.Window.String(), b.Window.String())
+	d.value(kindOf(b.Window < a.Window, b.Window > a.Window), "window", DurationText(a.Window), DurationText(b.Window))
 	longer := b.Forever && !a.Forever || b.Forever == a.Forever && b.Duration > a.Duration
 	d.value(kindOf(!longer, longer), "duration", durationText(a), durationText(b))
 	d.list("exempt", entryTexts(a.Exempt), entryTexts(b.Exempt), false)
+}
+
+func lockoutText(l *Lockout) string {
+	text := fmt.Sprintf("%d failures within %s lock out for %s", l.Failures, DurationText(l.Window), durationText(l))
+	if l.Forever {
+		text = fmt.Sprintf("%d failures within %s lock out until unlocked", l.Failures, DurationText(l.Window))
+	}
+	if len(l.Exempt) > 0 {
+		text += ", except " + strings.Join(entryTexts(l.Exempt), ", ")
+	}
+	return text
 }
 
 func durationText(l *Lockout) string {
 	if l.Forever {
 		return "forever"
 	}
-	return l.Duration.String()
+	return DurationText(l.Duration)
+}
+
+// DurationText returns a duration without the zeros at its end: "30m", not "30m0s".
+func DurationText(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }
 
 func (d *differ) audit(a, b *Audit) {

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,10 +140,7 @@ func TestDiff(t *testing.T) {
 			`defaults narrowed: max_connections: none is now 9`,
 			`defaults changed: ipv6_prefix: none is now 56`,
 			`defaults narrowed: handshakes: none is now 5/s`,
-			`lockout narrowed: failures: none is now 3`,
-			`lockout narrowed: window: 0s is now 1m0s`,
-			`lockout narrowed: duration: 0s is now forever`,
-			`lockout widened: exempt: "loopback" added`,
+			`lockout added: 3 failures within 1m lock out until unlocked, except loopback`,
 			`audit widened: all: false is now true`,
 			`audit widened: ports: "config-server/plain" added`,
 			`test added: 10.0.0.1:1 to config-server/plain, TLS as cn:a at 2026-01-01T00:00:00Z: deny`,
@@ -151,10 +149,7 @@ func TestDiff(t *testing.T) {
 			`defaults widened: max_connections: 9 is now none`,
 			`defaults changed: ipv6_prefix: 56 is now none`,
 			`defaults widened: handshakes: 5/s is now none`,
-			`lockout widened: failures: 3 is now none`,
-			`lockout widened: window: 1m0s is now 0s`,
-			`lockout widened: duration: forever is now 0s`,
-			`lockout narrowed: exempt: "loopback" removed`,
+			`lockout removed: 3 failures within 1m lock out until unlocked, except loopback`,
 			`audit narrowed: all: true is now false`,
 			`audit narrowed: ports: "config-server/plain" removed`,
 			`test removed: 10.0.0.1:1 to config-server/plain, TLS as cn:a at 2026-01-01T00:00:00Z: deny`,
@@ -168,6 +163,32 @@ func TestDiff(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.reverse, changes(new, old)); diff != "" {
 			t.Errorf("%s, reversed (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+// A lock-out that stays one is compared key by key.
+func TestDiffOfLockouts(t *testing.T) {
+	old, new := example(), example()
+	old.Lockout = policy.Lockout{Failures: 3, Window: time.Minute, Duration: time.Minute, Exempt: []string{"loopback"}}
+	new.Lockout = policy.Lockout{Failures: 3, Window: 2 * time.Hour, Duration: 90 * time.Second}
+	for want, got := range map[string][]string{
+		"lockout narrowed: window: 1m is now 2h|lockout narrowed: duration: 1m is now 1m30s|lockout narrowed: exempt: \"loopback\" removed": changes(old, new),
+		"lockout widened: window: 2h is now 1m|lockout widened: duration: 1m30s is now 1m|lockout widened: exempt: \"loopback\" added":      changes(new, old),
+	} {
+		if diff := cmp.Diff(want, strings.Join(got, "|")); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestDurationText(t *testing.T) {
+	for want, d := range map[string]time.Duration{
+		"30m": 30 * time.Minute, "1h": time.Hour, "1h30m": 90 * time.Minute, "1m30s": 90 * time.Second, "10s": 10 * time.Second,
+		"10m": 10 * time.Minute, "20h": 20 * time.Hour, "1h0m5s": time.Hour + 5*time.Second, "0s": 0, "500ms": time.Second / 2,
+	} {
+		if got := policy.DurationText(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"sallyport/policy"
 )
 
 // String lists the bounds.
@@ -43,12 +45,12 @@ func (d *explainedDefaults) String() string {
 
 // String says when a source is locked out, and for how long.
 func (l *explainedLockout) String() string {
-	until := "for " + shortDuration(seconds(l.Duration))
+	until := "for " + policy.DurationText(seconds(l.Duration))
 	if l.Forever {
 		until = "until somebody unlocks it"
 	}
 	return fmt.Sprintf("%s, after %s within %s: refusals by the policy and failed handshakes",
-		until, count(l.Failures, "failure"), shortDuration(seconds(l.Window)))
+		until, count(l.Failures, "failure"), policy.DurationText(seconds(l.Window)))
 }
 
 // listed joins the first of a list that may have thousands.
@@ -61,14 +63,3 @@ func listed(words []string) string {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-// shortDuration leaves out the zeros of 30m0s and 1h0m0s.
-func shortDuration(d time.Duration) string {
-	text := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(text, zero) {
-			text = text[:len(text)-2]
-		}
-	}
-	return text
-}
