@@ -33,11 +33,15 @@ func (s *Set) audits(port *door) bool {
 }
 
 // Terms implements [Judge].
-func (s *Set) Terms(f *Facts) (bounds *Defaults, audit bool) {
+func (s *Set) Terms(f *Facts) Terms {
 	if s == nil || s.src == nil {
-		return nil, false
+		return Terms{}
 	}
-	return &s.src.Defaults, s.audits(s.ports[portKey{f.Application, f.Port}])
+	return Terms{
+		Bounds: &s.src.Defaults,
+		Audit:  s.audits(s.ports[portKey{f.Application, f.Port}]),
+		Exempt: s.Exempt(f.Source, f.local()),
+	}
 }
 
 func (s *Set) judge(port *door, f *Facts) Decision {
@@ -152,12 +156,17 @@ func (s *Set) passes(port *door, a *answer, f *Facts) Decision {
 	if f.Judged == Early {
 		return Decision{Verdict: Allow, Reason: Allowed}
 	}
-	r := &s.rules[a.rule]
+	return s.allows(a.rule, port.who(a), f)
+}
+
+// allows is the decision of a rule that lets a session pass, which counts for who.
+func (s *Set) allows(rule, who int32, f *Facts) Decision {
+	r := &s.rules[rule]
 	d := Decision{Verdict: Allow, Rule: r.id, Reason: Allowed, Match: Match{Rule: r.id}, Limits: r.limits}
 	if r.audit {
 		d.Verdict, d.Reason = AuditDeny, OnlyAudit
 	}
-	if who := port.who(a); who != nobody {
+	if who != nobody {
 		d.Match.Client = s.roster.names[who]
 	} else {
 		d.Match.Source = s.Counted(f.Source.Addr())

@@ -63,7 +63,7 @@ func (b *builder) plan(port int, named []int32) []layer {
 			return nil
 		}
 		b.keepTwins(t, port)
-		layers = append(layers, layer{table: t, grants: b.grantsFor(t, byPrincipal)})
+		layers = append(layers, layer{table: t, grants: b.grantsFor(t, byPrincipal), rules: byPrincipal})
 	}
 	b.plans[key] = layers
 	return layers

@@ -205,6 +205,8 @@ func FuzzDecide(f *testing.F) {
 			compareWithReference(t, src, set, facts, names)
 			compareWithReference(t, src, mixed, facts, names)
 			compareMoments(t, src, set, facts)
+			compareAlternatives(t, src, set, facts, names)
+			compareAlternatives(t, src, mixed, facts, names)
 		}
 	})
 }

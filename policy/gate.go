@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"net/netip"
 	"sync/atomic"
 	"time"
 )
@@ -10,12 +9,17 @@ import (
 type Judge interface {
 	// Decide judges a session.
 	Decide(*Facts) Decision
-	// Terms returns what holds for every source at the port of the facts: bounds, nil for
-	// none, and whether audit mode lets everything pass.
-	Terms(*Facts) (bounds *Defaults, audit bool)
-	// Exempt reports whether a source cannot be locked out. local tells that a source
-	// without an address is a UNIX socket of this host.
-	Exempt(source netip.AddrPort, local bool) bool
+	// Alternatives returns the decisions of all rules that let a session pass, in rank.
+	Alternatives(*Facts) []Decision
+	// Terms returns what holds at the port of the facts, whatever the rules.
+	Terms(*Facts) Terms
+}
+
+// Terms are what holds for a source at a port, whatever the rules.
+type Terms struct {
+	Bounds *Defaults // nil for none
+	Audit  bool      // nothing is denied
+	Exempt bool      // the source is never locked out
 }
 
 // Gate lets sessions pass: a policy, and what is counted for it. Every generation has its
@@ -49,7 +53,7 @@ func (g *Gate) decide(f *Facts) Decision {
 type Visit struct {
 	gate    *Gate
 	lease   atomic.Pointer[Lease]
-	audit   bool     // refusals of this visit are let through
+	terms   Terms
 	pardons Decision // the first refusal that audit mode let through; its verdict is Deny if there was none
 }
 
@@ -61,15 +65,14 @@ func (v *Visit) Arrive(f *Facts) Decision {
 	if !d.Verdict.Passes() {
 		return d
 	}
-	bounds, audit := v.gate.Policy.Terms(f)
-	v.audit = audit
+	v.terms = v.gate.Policy.Terms(f)
 	if v.locked(f) {
 		d = v.refuse(d, SourceLocked)
 	}
 	if !d.Verdict.Passes() || v.gate.Limiter == nil {
 		return d
 	}
-	lease, refused := v.gate.Limiter.Admit(f.Now, f.Source.Addr(), bounds)
+	lease, refused := v.gate.Limiter.Admit(f.Now, f.Source.Addr(), v.terms.Bounds)
 	v.lease.Store(lease)
 	if refused != "" {
 		d = v.refuse(d, refused)
@@ -78,17 +81,17 @@ func (v *Visit) Arrive(f *Facts) Decision {
 }
 
 func (v *Visit) locked(f *Facts) bool {
-	if v.gate.Lockouts == nil {
+	if v.gate.Lockouts == nil || v.terms.Exempt {
 		return false
 	}
 	_, locked := v.gate.Lockouts.Locked(f.Now, f.Source.Addr())
-	return locked && !v.gate.Policy.Exempt(f.Source, f.local())
+	return locked
 }
 
 // refuse turns a decision to let pass, unless audit mode is on, which only remembers it.
 func (v *Visit) refuse(d Decision, reason Reason) Decision {
 	d = Decision{Rule: d.Rule, Reason: reason, Match: d.Match, Limits: d.Limits}
-	if v.audit {
+	if v.terms.Audit {
 		d.Verdict = AuditDeny
 		if v.pardons.Verdict == Deny {
 			v.pardons = d
@@ -114,13 +117,27 @@ func (v *Visit) Judge(f *Facts) Decision {
 	if !d.Verdict.Passes() {
 		return d
 	}
-	if refused := v.lease.Load().Charge(f.Now, d.Match, d.Limits); refused != "" {
-		d = v.refuse(d, refused)
-	}
+	d = v.charge(f, d)
 	if d.Verdict == Allow && v.pardons.Verdict == AuditDeny {
 		d.Verdict, d.Reason = AuditDeny, v.pardons.Reason // it got here only because nothing is denied
 	}
 	return d
+}
+
+// charge counts the session for a rule that lets it pass. Where that one is at its limit, any other that
+// allows the session will do: a rule never takes away what another one allows.
+func (v *Visit) charge(f *Facts, d Decision) Decision {
+	lease := v.lease.Load()
+	refused := lease.Charge(f.Now, d.Match, d.Limits)
+	if refused == "" {
+		return d
+	}
+	for _, other := range v.gate.Policy.Alternatives(f) {
+		if other.Rule != d.Rule && lease.Charge(f.Now, other.Match, other.Limits) == "" {
+			return other
+		}
+	}
+	return v.refuse(d, refused)
 }
 
 // Rejudge says what the policy of a newer gate decides on an established session, whose
@@ -135,7 +152,7 @@ func (v *Visit) Fail(f *Facts, reason Reason) (locked Locked, isLocked bool) {
 	if reason.failedHandshake() {
 		v.lease.Load().HandshakeFailed(f.Now)
 	}
-	if !reason.counts() || v.gate.Lockouts == nil || v.gate.Policy == nil || v.gate.Policy.Exempt(f.Source, f.local()) {
+	if !reason.counts() || v.gate.Lockouts == nil || v.gate.Policy == nil || v.gate.Policy.Terms(f).Exempt {
 		return Locked{}, false
 	}
 	if !v.gate.Lockouts.Failed(f.Now, f.Source.Addr(), reason) {

@@ -39,7 +39,8 @@ type door struct {
 // layer is a table with what its classes may do at one port.
 type layer struct {
 	table  *table
-	grants []*grant // by class
+	grants []*grant          // by class
+	rules  map[int32][]int32 // by principal, in rank, without those that are off
 }
 
 // rule is what a decision needs of a rule, side by side in memory.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -332,8 +331,8 @@ func (f testFront) Detect(conn net.Conn) (net.Conn, bool, error) { return f.dete
 type decide func(*policy.Facts) policy.Decision
 
 func (d decide) Decide(f *policy.Facts) policy.Decision       { return d(f) }
-func (d decide) Terms(*policy.Facts) (*policy.Defaults, bool) { return nil, false }
-func (d decide) Exempt(netip.AddrPort, bool) bool             { return false }
+func (d decide) Alternatives(*policy.Facts) []policy.Decision { return nil }
+func (d decide) Terms(*policy.Facts) policy.Terms             { return policy.Terms{} }
 
 // everybody is a policy that allows everything.
 var everybody = decide(func(*policy.Facts) policy.Decision {

@@ -55,7 +55,7 @@ type limited struct {
 	bounds policy.Defaults
 }
 
-func (l limited) Terms(*policy.Facts) (*policy.Defaults, bool) { return &l.bounds, false }
+func (l limited) Terms(*policy.Facts) policy.Terms { return policy.Terms{Bounds: &l.bounds} }
 
 // TestLimits: each limit has a reason of its own and comes before what it saves.
 func TestLimits(t *testing.T) {
