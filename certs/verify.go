@@ -12,13 +12,15 @@ import (
 type RevocationError struct {
 	Certificate *x509.Certificate
 	Problem     string
+	Unknown     bool // there is no list to tell
 }
 
 // Error leaves out whose certificate it is: a log may have to hide that.
 func (e *RevocationError) Error() string { return "certificate not accepted: " + e.Problem }
 
-// Revoked is true. It lets packages that do not import this one tell the error from others.
-func (e *RevocationError) Revoked() bool { return true }
+// Revoked reports whether a list says so; otherwise no current list says anything. It lets packages
+// that do not import this one tell the error from others.
+func (e *RevocationError) Revoked() bool { return !e.Unknown }
 
 var errUnverified = errors.New("the peer's certificate was not verified")
 
@@ -76,13 +78,13 @@ func (r *revocation) verify(c, issuer *x509.Certificate, leaf bool, now time.Tim
 	list := r.lists[authorityOf(issuer)]
 	switch {
 	case list == nil && leaf:
-		return &RevocationError{c, "no revocation list of its issuer " + subject(issuer) + " is configured"}
+		return &RevocationError{c, "no revocation list of its issuer " + subject(issuer) + " is configured", true}
 	case list == nil:
 		return nil
 	case list.revokes(c):
-		return &RevocationError{c, "revoked by " + list.issuer}
+		return &RevocationError{Certificate: c, Problem: "revoked by " + list.issuer}
 	case !list.current(now):
-		return &RevocationError{c, "the revocation list of " + list.issuer + " expired on " + moment(list.expires)}
+		return &RevocationError{c, "the revocation list of " + list.issuer + " expired on " + moment(list.expires), true}
 	}
 	return nil
 }

@@ -47,14 +47,14 @@ func TestLimitTakesNothingAway(t *testing.T) {
 		{policy.Allow, policy.Allowed, "ops"},
 		{policy.Deny, policy.RuleRate, "lan"},
 	} {
-		v := gate.Visit()
-		wantDecision(t, pass(v, factsFrom("192.0.2.50:1")), want.verdict, want.reason, want.rule)
+		v := new(policy.Visit)
+		wantDecision(t, pass(gate, v, factsFrom("192.0.2.50:1")), want.verdict, want.reason, want.rule)
 		visits = append(visits, v)
 	}
 	visits[1].Leave()
-	wantDecision(t, pass(gate.Visit(), factsFrom("192.0.2.50:1")), policy.Allow, policy.Allowed, "ops")
-	wantDecision(t, pass(gate.Visit(), factsFrom("192.0.2.51:1")), policy.Allow, policy.Allowed, "lan")
-	wantDecision(t, pass(gate.Visit(), factsFrom("192.0.2.51:1")), policy.Deny, policy.RuleRate, "lan")
+	wantDecision(t, pass(gate, new(policy.Visit), factsFrom("192.0.2.50:1")), policy.Allow, policy.Allowed, "ops")
+	wantDecision(t, pass(gate, new(policy.Visit), factsFrom("192.0.2.51:1")), policy.Allow, policy.Allowed, "lan")
+	wantDecision(t, pass(gate, new(policy.Visit), factsFrom("192.0.2.51:1")), policy.Deny, policy.RuleRate, "lan")
 }
 
 // TestAuditRuleBesideALimit: what only a rule in audit mode still allows passes, and says so.
@@ -63,6 +63,6 @@ func TestAuditRuleBesideALimit(t *testing.T) {
 	src.Rules[0].MaxConnections = 1
 	src.Rules = append(src.Rules, policy.Rule{ID: "watched", From: []string{"192.0.2.1"}, To: []string{"app/p"}, Mode: policy.AuditRule, Owner: "o"})
 	gate := newGate(t, src)
-	wantDecision(t, pass(gate.Visit(), factsFrom("192.0.2.1:1")), policy.Allow, policy.Allowed, "rule")
-	wantDecision(t, pass(gate.Visit(), factsFrom("192.0.2.1:2")), policy.AuditDeny, policy.OnlyAudit, "watched")
+	wantDecision(t, pass(gate, new(policy.Visit), factsFrom("192.0.2.1:1")), policy.Allow, policy.Allowed, "rule")
+	wantDecision(t, pass(gate, new(policy.Visit), factsFrom("192.0.2.1:2")), policy.AuditDeny, policy.OnlyAudit, "watched")
 }

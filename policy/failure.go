@@ -4,8 +4,8 @@ package policy
 // nothing.
 func (r Reason) failedHandshake() bool {
 	switch r {
-	case HandshakeTimeout, HandshakeClosed, HandshakeFailed, HandshakeAlert, VersionMismatch, CipherMismatch, ALPNMismatch,
-		ClientCertMissing, ClientCertInvalid, ClientCertExpired, ClientCertRevoked, ClientCertUnknown, NotTLS:
+	case HandshakeTimeout, HandshakeBusy, HandshakeClosed, HandshakeFailed, HandshakeAlert, VersionMismatch, CipherMismatch, ALPNMismatch,
+		ClientCertMissing, ClientCertInvalid, ClientCertExpired, ClientCertRevoked, ClientCertUnknown, ClientCertNoList, NotTLS:
 		return true
 	default:
 		return false
@@ -17,14 +17,16 @@ func (r Reason) failedHandshake() bool {
 //
 // A client that only closed does not count, because health checks do that all day; nor do
 // limits, which are an answer to themselves, blocks, which need no lock-out, a header
-// that a balancer got wrong, because its clients would pay for it, and what is
-// our own doing.
+// that a balancer got wrong, because its clients would pay for it, and what may be
+// our own doing: a certificate of ours that clients do not accept, which they tell
+// by an alert, a revocation list that nobody renewed, or a processor that has too much to do.
+// Everybody would be locked out, and still be when that is mended.
 func (r Reason) counts() bool {
 	switch r {
-	case NoPolicy, NoRule, ClientNeedsTLS, SourcePortMismatch, NeedsTLS, NeedsPlaintext, IdentityMissing, IdentityMismatch, NotYetValid, Expired,
+	case NoRule, ClientNeedsTLS, SourcePortMismatch, NeedsTLS, NeedsPlaintext, IdentityMissing, IdentityMismatch, NotYetValid, Expired,
 		HeaderUntrusted, DetectBroken, DetectSSLv2, SilentClient:
 		return true
-	case HandshakeClosed:
+	case HandshakeClosed, HandshakeAlert, HandshakeBusy, ClientCertNoList:
 		return false
 	default:
 		return r.failedHandshake()

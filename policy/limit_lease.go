@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"math"
 	"sync"
 	"time"
 )
@@ -45,6 +46,25 @@ func (l *Lease) Charge(now time.Time, match Match, limits *Limits) Reason {
 	l.match.release()
 	l.match, l.charged = hold, match
 	return ""
+}
+
+// ChargedFor reports whether the session is counted for a match as its limits demand.
+func (l *Lease) ChargedFor(match Match, limits *Limits) bool {
+	if l == nil || l.limiter == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return match == l.charged && (l.match.state != nil || limits.none())
+}
+
+// Move counts a live session for another match, whatever the limits say, and leaves the one before.
+func (l *Lease) Move(now time.Time, match Match, limits *Limits) {
+	if limits.none() {
+		l.Charge(now, match, nil)
+		return
+	}
+	l.Charge(now, match, &Limits{MaxConnections: math.MaxInt32})
 }
 
 // Handshake counts a TLS handshake that is about to begin against the source's limit and returns the code of the limit

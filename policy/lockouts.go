@@ -122,6 +122,9 @@ func (l *Lockouts) Failed(now time.Time, source netip.Addr, reason Reason) bool 
 	return true
 }
 
+// Active reports whether the rules lock anybody out. While they do not, the locks that there are should not count.
+func (l *Lockouts) Active() bool { return !l.rules.Load().none() }
+
 // Locked returns the lock that a source is under, the longest if there are several, and whether there is one.
 func (l *Lockouts) Locked(now time.Time, source netip.Addr) (Locked, bool) {
 	at := l.moment(now)

@@ -56,6 +56,7 @@ const (
 	SilentClient      Reason = "silent_client"
 	NotTLS            Reason = "not_tls"
 	HandshakeTimeout  Reason = "handshake_timeout"
+	HandshakeBusy     Reason = "handshake_busy"
 	HandshakeClosed   Reason = "handshake_closed"
 	HandshakeFailed   Reason = "handshake_failed"
 	HandshakeAlert    Reason = "handshake_alert"
@@ -67,6 +68,7 @@ const (
 	ClientCertExpired Reason = "client_cert_expired"
 	ClientCertRevoked Reason = "client_cert_revoked"
 	ClientCertUnknown Reason = "client_cert_unknown_ca"
+	ClientCertNoList  Reason = "client_cert_no_crl"
 )
 
 // Why no connection to the upstream could be made.
@@ -137,6 +139,7 @@ func Reasons() []Explanation {
 		{SilentClient, "refused: nothing arrived within detect_timeout and the port says silent_client = \"refuse\""},
 		{NotTLS, "refused: the client spoke plaintext on a port that only takes TLS"},
 		{HandshakeTimeout, "refused: the TLS handshake was not complete within handshake_timeout"},
+		{HandshakeBusy, "refused: so many handshakes were being computed that its turn came too late for handshake_timeout"},
 		{HandshakeClosed, "the client closed during the TLS handshake"},
 		{HandshakeFailed, "refused: the TLS handshake failed for a reason that has no code of its own; the log's error says which"},
 		{HandshakeAlert, "the client ended the TLS handshake with an alert, as it does when it rejects the certificate"},
@@ -146,7 +149,8 @@ func Reasons() []Explanation {
 		{ClientCertMissing, "refused: the port requires a client certificate and none was sent"},
 		{ClientCertInvalid, "refused: the client certificate or its signature is not valid"},
 		{ClientCertExpired, "refused: the client certificate is expired or not yet valid"},
-		{ClientCertRevoked, "refused: the client certificate is revoked, or no current revocation list covers its issuer"},
+		{ClientCertRevoked, "refused: the client certificate is revoked"},
+		{ClientCertNoList, "refused: no current revocation list covers the issuer of the client certificate; renew the list in crl"},
 		{ClientCertUnknown, "refused: the client certificate does not lead to trusted_ca"},
 		{UpstreamRefused, "the upstream refused the connection"},
 		{UpstreamTimeout, "the upstream did not answer within dial_timeout"},

@@ -35,6 +35,8 @@ func shakeHands(w *wire, conn *tls.Conn) error {
 	switch {
 	case err != nil && w.alert != nil:
 		return w.alert
+	case errors.Is(err, os.ErrDeadlineExceeded) && w.queued > w.budget/2:
+		return errBusy // it waited for us more than we for it
 	case err != nil:
 		return err
 	default:
@@ -74,6 +76,8 @@ func handshakeReason(err error) policy.Reason {
 		return reason
 	}
 	switch {
+	case errors.Is(err, errBusy):
+		return policy.HandshakeBusy
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return policy.HandshakeTimeout
 	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errnoReset),
@@ -130,15 +134,19 @@ func strangerOf(w *wire, state *tls.ConnectionState, err error) *stranger {
 	return s
 }
 
-// revoked is implemented by errors that say that a certificate was revoked.
+// revoked is implemented by errors about revocation: it tells that the certificate was revoked, or else
+// that no current list says anything of it.
 type revoked interface{ Revoked() bool }
 
 // certificateReason names what is wrong with the client's certificate, if that is
 // what failed.
 func certificateReason(err error) (policy.Reason, bool) {
 	var r revoked
-	if errors.As(err, &r) && r.Revoked() {
-		return policy.ClientCertRevoked, true
+	if errors.As(err, &r) {
+		if r.Revoked() {
+			return policy.ClientCertRevoked, true
+		}
+		return policy.ClientCertNoList, true
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
 		if invalid.Reason == x509.Expired {

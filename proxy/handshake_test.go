@@ -20,6 +20,12 @@ type revokedError struct{}
 func (revokedError) Error() string { return "revoked" }
 func (revokedError) Revoked() bool { return true }
 
+// noListError is what certs says where no list tells.
+type noListError struct{}
+
+func (noListError) Error() string { return "no list" }
+func (noListError) Revoked() bool { return false }
+
 // refusals are handshakes that fail at the server; it tells the client why in an alert.
 var refusals = []struct {
 	name    string
@@ -113,6 +119,15 @@ var refusals = []struct {
 		},
 		client: trusted,
 		reason: policy.ClientCertRevoked, alert: "bad certificate",
+	},
+	{
+		name: "no current revocation list",
+		server: func(r *rig) {
+			mutual(r)
+			r.port.TLS.VerifyConnection = func(tls.ConnectionState) error { return fmt.Errorf("client: %w", noListError{}) }
+		},
+		client: trusted,
+		reason: policy.ClientCertNoList, alert: "bad certificate",
 	},
 	{
 		name: "refused for a reason of its own",

@@ -1,7 +1,7 @@
 package proxy
 
 import (
-	"os"
+	"errors"
 	"time"
 )
 
@@ -19,8 +19,14 @@ func NewLane(n int) *Lane {
 	return &Lane{places: make(chan struct{}, max(n, 1))}
 }
 
+// errBusy says that a handshake's turn did not come in time: our doing, not its client's.
+var errBusy = errors.New("too many handshakes at once")
+
+// Size returns the number of places.
+func (l *Lane) Size() int { return cap(l.places) }
+
 // enter takes a place, waiting in order of arrival until the deadline; the zero
-// deadline waits for ever. It returns [os.ErrDeadlineExceeded] when none came free in time.
+// deadline waits for ever. It returns errBusy when none came free in time.
 func (l *Lane) enter(deadline time.Time) error {
 	select {
 	case l.places <- struct{}{}:
@@ -37,7 +43,7 @@ func (l *Lane) enter(deadline time.Time) error {
 	case l.places <- struct{}{}:
 		return nil
 	case <-timer.C:
-		return os.ErrDeadlineExceeded
+		return errBusy
 	}
 }
 

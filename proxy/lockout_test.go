@@ -1,8 +1,11 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"io"
+	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +42,44 @@ func TestLockout(t *testing.T) {
 	sendAll(t, conn, []byte("hi"))
 	wantAll(t, conn, []byte("hi"))
 	r.wantRecord(KeyVerdict, "allow")
+}
+
+// TestHealthChecksLockNobodyOut: a balancer that asks whether we live is not one of its clients.
+func TestHealthChecksLockNobodyOut(t *testing.T) {
+	r := newRig(t, unreachable(t))
+	r.gate.Policy = decide(func(*policy.Facts) policy.Decision { return policy.Decision{Reason: policy.NoRule} })
+	r.gate.Lockouts = policy.NewLockouts(time.Now(), 0, policy.LockoutRules{Failures: 1, Window: time.Hour, Duration: time.Hour})
+	r.port.Front = testFront{origin: func(conn net.Conn) (net.Conn, policy.Origin, error) {
+		peer := addrPort(conn.RemoteAddr())
+		return conn, policy.Origin{Source: peer, Destination: addrPort(conn.LocalAddr()), Peer: peer, Header: true, Local: true}, nil
+	}}
+	r.start()
+	r.wantTurnedAway(nil)
+	if record := r.wantRecord(KeyReason, policy.NoRule); record[KeyLocked] != nil {
+		t.Errorf("the balancer is locked out: %v", record)
+	}
+}
+
+// TestManyGuessesAtOnce: a connection that was there before the lock does not get past it.
+func TestManyGuessesAtOnce(t *testing.T) {
+	r := newRig(t, unreachable(t)).secure(0)
+	var wrong atomic.Bool
+	wrong.Store(true)
+	r.gate.Policy = decide(func(f *policy.Facts) policy.Decision {
+		if f.Judged == policy.Final && wrong.Load() {
+			return policy.Decision{Reason: policy.IdentityMismatch}
+		}
+		return everybody(f)
+	})
+	r.gate.Lockouts = policy.NewLockouts(time.Now(), 0, policy.LockoutRules{Failures: 1, Window: time.Hour, Forever: true})
+	r.start()
+	waiting := r.dial()
+	eventually(t, "it is waiting", func() bool { return r.server.Sessions() == 1 })
+	r.tryTLS(r.clientConfig())
+	r.wantRecord(KeyReason, policy.IdentityMismatch, KeyLocked, "forever")
+	wrong.Store(false)
+	tls.Client(waiting, r.clientConfig()).Handshake()
+	r.wantRecord(KeyReason, policy.SourceLocked, KeyVerdict, "deny")
 }
 
 // send connects, sends a text, and waits for the end.

@@ -58,6 +58,10 @@ type Port struct {
 	Front       Front
 	TLS         *tls.Config // nil on plaintext ports
 
+	// SharedTuples says that several connections may come from one source address and port at
+	// once, as from a balancer that gives each request a connection of its own.
+	SharedTuples bool
+
 	// Upstream returns where sessions for a server name go. The name is empty for
 	// plaintext clients and for those that sent none.
 	Upstream func(serverName string) *Target

@@ -96,7 +96,11 @@ func (s *session) write() {
 		level = slog.LevelWarn
 	}
 	if !s.record.decision.Verdict.Passes() {
-		write, suppressed := s.server.refusals.admit()
+		limit := s.server.refusals
+		if s.record.isLocked {
+			limit = s.server.lockouts
+		}
+		write, suppressed := limit.admit()
 		if !write {
 			return
 		}

@@ -12,13 +12,15 @@ import (
 // refuse ends a session that did not get as far as its relay.
 func (s *session) refuse(err error) {
 	reason := policy.ReasonOf(err, policy.InternalError)
-	if cut := s.server.cutFor(s); cut != "" {
+	if cut := s.server.cutFor(s); cut != "" && !s.denied() {
 		reason = cut
 	}
 	s.record.end = ending{side: whoFailed(reason), reason: reason, err: causeOf(err)}
 	s.deny(reason)
-	s.facts.Now = time.Now()
-	s.record.locked, s.record.isLocked = s.visit.Fail(&s.facts, reason)
+	if !s.origin.Local || !s.origin.Header { // a balancer's health check is nobody's failure
+		s.facts.Now = time.Now()
+		s.record.locked, s.record.isLocked = s.visit.Fail(s.server.gate(), &s.facts, reason)
+	}
 	s.visit.Leave()
 	if s.record.stranger != nil {
 		closeLingering(s.accepted) // an alert is on its way
@@ -34,6 +36,11 @@ func causeOf(err error) error {
 		return r.Err
 	}
 	return err
+}
+
+// denied reports whether the policy has denied the session.
+func (s *session) denied() bool {
+	return s.record.decision.Reason != "" && !s.record.decision.Verdict.Passes()
 }
 
 // deny turns the verdict, unless the policy has said its last word: what fails after that, as
@@ -65,6 +72,9 @@ func (s *session) recoverPanic() {
 		s.record.decision.Reason = policy.InternalError
 		s.record.end = ending{side: Proxy, reason: policy.InternalError}
 		s.visit.Leave()
+		if s.outgoing != nil {
+			s.outgoing.Close()
+		}
 		s.server.log.Error("panic in a session", KeyID, s.id, KeyError, fmt.Sprint(p), "stack", string(debug.Stack()))
 		resetConn(s.accepted)
 		s.write()

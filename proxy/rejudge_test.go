@@ -159,6 +159,101 @@ func TestChangeWhileASessionBegins(t *testing.T) {
 	})
 }
 
+// TestSpreadIsShortened: what is to be closed some time is closed at once when that is asked for.
+func TestSpreadIsShortened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMemoryRig(t, echoWhole)
+		policies := newSwayed()
+		r.gate.Policy = policies
+		established(r, 3)
+		policies.denies.Store(true)
+		r.server.Swap(r.closing(8, time.Hour))
+		r.record()
+		synctest.Wait()
+		r.wantRecord(KeyCloseReason, policy.PolicyChange)
+		r.wantNoRecord()
+		r.server.Swap(r.closing(9, 0))
+		synctest.Wait()
+		for range 2 {
+			r.wantRecord(KeyCloseReason, policy.PolicyChange)
+		}
+	})
+}
+
+// TestChangeWhileBeingJudged: a session that is found allowed while the policy changes is judged again.
+func TestChangeWhileBeingJudged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMemoryRig(t, echoWhole)
+		var change func()
+		r.gate.Policy = decide(func(f *policy.Facts) policy.Decision {
+			if change != nil {
+				now := change
+				change = nil
+				now()
+				return policy.Decision{Verdict: policy.Allow, Reason: policy.Allowed}
+			}
+			return everybody(f)
+		})
+		established(r, 1)
+		denying := r.closing(9, 0)
+		denying.Gate = &policy.Gate{}
+		denying.CloseSpread = time.Hour
+		change = func() { r.server.Swap(denying) } // while the generation before is asked
+		r.server.Swap(r.closing(8, 0))
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		r.record()
+		r.wantRecord(KeyCloseReason, policy.PolicyChange, KeyDenialReason, policy.NoPolicy)
+	})
+}
+
+// TestExpiryWhileDialling: nothing but the time has changed, and the session is not there yet.
+func TestExpiryWhileDialling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMemoryRig(t, echoWhole)
+		policies := newSwayed()
+		r.gate.Policy = policies
+		r.server.Swap(r.closing(7, time.Hour))
+		dialling, proceed, dial := make(chan struct{}), make(chan struct{}), r.port.Upstream
+		r.port.Upstream = func(name string) *Target {
+			close(dialling)
+			<-proceed
+			return dial(name)
+		}
+		r.dialMemory()
+		<-dialling
+		policies.denies.Store(true)
+		r.server.Rejudge()
+		close(proceed)
+		synctest.Wait()
+		r.wantRecord(KeyCloseReason, policy.PolicyChange, KeyDenialReason, policy.Expired)
+	})
+}
+
+// TestJudgedByThePolicyInForce: who came under an older policy is not let in by it.
+func TestJudgedByThePolicyInForce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMemoryRig(t, unreachable(t))
+		policies := newSwayed()
+		r.gate.Policy = policies
+		r.port.Mode = AutoDetect
+		detecting, proceed := make(chan struct{}), make(chan struct{})
+		r.port.Front = testFront{detect: func(conn net.Conn) (net.Conn, bool, error) {
+			close(detecting)
+			<-proceed
+			return conn, false, nil
+		}}
+		r.dialMemory()
+		<-detecting
+		next := r.generation(8)
+		next.Gate = &policy.Gate{}
+		r.server.Swap(next)
+		close(proceed)
+		synctest.Wait()
+		r.wantRecord(KeyVerdict, "deny", KeyReason, policy.NoPolicy, KeyGeneration, 7)
+	})
+}
+
 // TestRejudgeWhileServing looks for races between sessions that come and go, changes of policy and the clock.
 func TestRejudgeWhileServing(t *testing.T) {
 	r := newRig(t, echo)

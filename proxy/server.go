@@ -20,12 +20,14 @@ import (
 type Server struct {
 	log      *slog.Logger
 	refusals *refusalLimit
+	lockouts *refusalLimit // of refusals that lock a source out: a flood of others must not hide them
 	pipes    pipePool
 	ctx      context.Context // ends dials when sessions are cut
 	cancel   context.CancelFunc
 
 	current  atomic.Pointer[Generation]
 	draining atomic.Bool
+	epoch    atomic.Uint64 // goes up with everything that can change a decision
 	boot     string        // makes ids unique over restarts
 	serial   atomic.Uint64 // of the next session
 
@@ -47,6 +49,9 @@ func NewServer(log *slog.Logger, pipes int) *Server {
 		refusals: newRefusalLimit(func(n int) {
 			log.Warn("refusals left out of the log", KeySuppressed, n)
 		}),
+		lockouts: newRefusalLimit(func(n int) {
+			log.Warn("lock-outs left out of the log", KeySuppressed, n)
+		}),
 		pipes:    pipePool{most: pipes},
 		ctx:      ctx,
 		cancel:   cancel,
@@ -62,6 +67,9 @@ func (s *Server) Swap(g *Generation) {
 	s.current.Store(g)
 	s.Rejudge()
 }
+
+// gate is the way in that is in force.
+func (s *Server) gate() *policy.Gate { return s.current.Load().Gate }
 
 // Serve runs a session for every connection that l yields, and returns when l is closed.
 // Sessions outlive it; see [Server.Drain].
@@ -92,7 +100,6 @@ func (s *Server) begin(key string, conn net.Conn) {
 		begun:    time.Now(),
 		accepted: conn,
 		conn:     conn,
-		visit:    gen.Gate.Visit(),
 		facts:    policy.Facts{Application: port.Application, Port: port.ID, Source: peer, Peer: peer},
 	}
 	if reason := s.admit(sess); reason != "" {
@@ -125,6 +132,9 @@ func (s *Server) ended(sess *session) {
 	defer s.mu.Unlock()
 	delete(s.sessions, sess)
 	s.forget(sess)
+	if sess.closing != nil {
+		sess.closing.Stop()
+	}
 	if s.idle != nil && len(s.sessions) == 0 {
 		close(s.idle)
 		s.idle = nil
@@ -186,6 +196,7 @@ func (s *Server) Drain(ctx context.Context) (cut int, err error) {
 	idle := s.whenIdle()
 	defer s.pipes.close()
 	defer s.refusals.summarise()
+	defer s.lockouts.summarise()
 	select {
 	case <-idle:
 		return 0, nil

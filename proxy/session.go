@@ -20,14 +20,17 @@ type session struct {
 	accepted net.Conn // the client's socket
 	conn     net.Conn // the same, wrapped while bytes that were read ahead wait in it
 	origin   policy.Origin
-	visit    *policy.Visit
+	visit    policy.Visit
 	facts    policy.Facts
+	judged   uint64   // the server's epoch when it was judged finally
+	outgoing net.Conn // to the upstream, once there is one
 	record   record
 
 	// Guarded by server.mu.
-	relay     *relay        // nil until both ends are there
-	cut       policy.Reason // why it has to end; empty as long as it may go on
-	condemned bool          // a changed policy denies it, and its time will come
+	relay   *relay        // nil until both ends are there
+	cut     policy.Reason // why it has to end; empty as long as it may go on
+	closing *time.Timer   // a changed policy denies it, and its time will come
+	closeAt time.Time     // then
 }
 
 // run is the whole way of a connection. The steps before the relay either pass or refuse; a
@@ -77,17 +80,24 @@ func (s *session) readOrigin() error {
 }
 
 // judge asks the policy. The final judgement is made on the finished handshake, so it
-// holds for resumed sessions too, where certificate callbacks are not called.
+// holds for resumed sessions too, where certificate callbacks are not called. It is the
+// policy in force that counts, not that of the session's generation: nobody can open
+// connections in store against the day on which he is shut out.
 func (s *session) judge(moment policy.Moment) error {
+	if cut := s.server.cutFor(s); cut != "" {
+		return policy.Refuse(cut, nil)
+	}
 	s.facts.Judged, s.facts.Now = moment, time.Now()
+	s.judged = s.server.epoch.Load()
+	gate := s.server.gate()
 	if moment == policy.Early {
-		s.record.decision = s.visit.Arrive(&s.facts)
+		s.record.decision = s.visit.Arrive(gate, &s.facts)
 	} else {
 		if state := s.record.state; state != nil {
 			s.facts.ServerName = state.ServerName
 			s.facts.Identities = policy.IdentitiesOf(verifiedLeaf(state))
 		}
-		s.record.decision = s.visit.Judge(&s.facts)
+		s.record.decision = s.visit.Judge(gate, &s.facts)
 	}
 	if !s.record.decision.Verdict.Passes() {
 		return policy.Refuse(s.record.decision.Reason, nil)
@@ -151,6 +161,7 @@ func (s *session) dialUpstream() (*end, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.outgoing = conn
 	s.record.local = localAddress(conn)
 	stop := context.AfterFunc(s.server.ctx, func() { conn.Close() }) // a handshake knows no context
 	upstream, err := s.introduce(target, conn, deadline)

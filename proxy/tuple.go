@@ -14,7 +14,7 @@ type tuple struct {
 
 func (s *session) tuple() (t tuple, ok bool) {
 	t = tuple{s.port.Application, s.port.ID, s.origin.Source, s.origin.Destination}
-	return t, t.source.IsValid() && t.destination.IsValid()
+	return t, t.source.Port() != 0 && t.destination.Port() != 0 && !s.port.SharedTuples
 }
 
 // supersede makes sess the session of its tuple and ends the one before. A client cannot have

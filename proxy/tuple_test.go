@@ -79,6 +79,66 @@ func TestSupersededBeforeItsRelay(t *testing.T) {
 	r.wantRecord(KeyVerdict, "allow")
 }
 
+// TestSharedTuples: where a balancer gives each request a connection of its own, they live side by side. So do those
+// whose source port nobody knows.
+func TestSharedTuples(t *testing.T) {
+	unknown := testFront{origin: func(conn net.Conn) (net.Conn, policy.Origin, error) {
+		conn, origin, err := fromBalancer.Origin(conn)
+		origin.Source = netip.AddrPortFrom(origin.Source.Addr(), 0)
+		return conn, origin, err
+	}}
+	for name, prepare := range map[string]func(*Port){
+		"port says so":        func(p *Port) { p.Front, p.SharedTuples = fromBalancer, true },
+		"unknown source port": func(p *Port) { p.Front = unknown },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, echo)
+			prepare(r.port)
+			r.start()
+			first, second := r.dial(), r.dial()
+			for _, conn := range []net.Conn{first, second, first} {
+				conn.Write([]byte("x"))
+				if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.wantNoRecord()
+		})
+	}
+}
+
+// TestOneOfManySurvives: however many connections claim one tuple at once, the last one lives, and has its place.
+func TestOneOfManySurvives(t *testing.T) {
+	r := newRig(t, echo)
+	oneAtATime(r)
+	r.port.Front = fromBalancer
+	r.start()
+	for range 100 {
+		var conns []net.Conn
+		for range 3 {
+			conns = append(conns, r.dial())
+		}
+		alive := 0
+		for _, conn := range conns {
+			conn.Write([]byte("x"))
+			if _, err := io.ReadFull(conn, make([]byte, 1)); err == nil {
+				alive++
+			}
+		}
+		if alive == 0 {
+			t.Fatal("nobody is alive")
+		}
+		for _, conn := range conns {
+			conn.Close()
+		}
+		for range conns {
+			if record := r.record(); record[KeyReason] == string(policy.RuleConnections) {
+				t.Fatalf("a dead connection holds the place: %v", record)
+			}
+		}
+	}
+}
+
 // TestOtherPortOfTheSameClient is no second connection.
 func TestOtherPortOfTheSameClient(t *testing.T) {
 	r := newRig(t, echo).start()

@@ -113,7 +113,7 @@ func (t *Target) secure(conn net.Conn, lane *Lane, deadline time.Time) (*end, er
 	if err == nil {
 		return tlsEnd(Upstream, w, client), nil
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, errBusy) {
 		return nil, policy.Refuse(policy.UpstreamTimeout, fmt.Errorf("handshake: %w", err))
 	}
 	if err == io.EOF {

@@ -38,6 +38,8 @@ type wire struct {
 	lane     *Lane // nil outside the handshake
 	inLane   bool
 	deadline time.Time
+	budget   time.Duration // until the deadline, at first
+	queued   time.Duration // of it, waiting for the lane
 
 	served     *x509.Certificate
 	serverName string // of the client's hello
@@ -73,6 +75,7 @@ func newWire(conn net.Conn, lane *Lane, deadline time.Time) *wire {
 		ahead:    ahead,
 		lane:     lane,
 		deadline: deadline,
+		budget:   time.Until(deadline),
 	}
 }
 
@@ -246,11 +249,11 @@ func (w *wire) enterLane() error {
 	if w.lane == nil || w.inLane {
 		return nil
 	}
-	if err := w.lane.enter(w.deadline); err != nil {
-		return err
-	}
-	w.inLane = true
-	return nil
+	start := time.Now()
+	err := w.lane.enter(w.deadline)
+	w.queued += time.Since(start)
+	w.inLane = err == nil
+	return err
 }
 
 func (w *wire) leaveLane() {

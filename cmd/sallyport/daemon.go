@@ -27,6 +27,7 @@ type daemon struct {
 	resolver   *proxy.Resolver
 	sockets    *listener.Set
 	server     *proxy.Server // from the first generation on
+	lane       *proxy.Lane
 	limiter    *policy.Limiter
 	lockouts   *policy.Lockouts
 	kept       *lockoutFile // the lock-outs
@@ -34,8 +35,9 @@ type daemon struct {
 	notify     notifier
 	serving    sync.WaitGroup
 
-	reloading sync.Mutex // one change at a time, from the first file to the last socket
-	applying  sync.Mutex // the part of it that changes anything; never held while files are read
+	replaced  chan struct{} // tells upkeep that another policy is in force
+	reloading sync.Mutex    // one change at a time, from the first file to the last socket
+	applying  sync.Mutex    // the part of it that changes anything; never held while files are read
 
 	mu       sync.Mutex
 	plan     *plan // in force
@@ -58,6 +60,7 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 		sockets:    &listener.Set{Log: log, Inherited: inherited},
 		limiter:    policy.NewLimiter(0),
 		lockouts:   policy.NewLockouts(time.Now(), 0, policy.LockoutRules{}),
+		replaced:   make(chan struct{}, 1),
 		endpoint:   &endpoint{log: log},
 		notify:     notifier{log: log},
 	}
@@ -156,14 +159,21 @@ func (d *daemon) install(next *plan, selfMade *certs.Credentials, stage *listene
 	if d.server == nil {
 		d.server = proxy.NewServer(d.log, next.pipes)
 	}
+	if size := laneSize(next.config.Limits.HandshakeLane); d.lane == nil || d.lane.Size() != size {
+		d.lane = proxy.NewLane(size) // otherwise a storm of reloads would bring as many lanes
+	}
 	d.lockouts.Configure(next.lockoutRules())
-	b := &builder{plan: next, resumption: d.resumption, resolver: d.resolver, selfMade: selfMade, limiter: d.limiter, lockouts: d.lockouts}
+	b := &builder{plan: next, resumption: d.resumption, resolver: d.resolver, selfMade: selfMade, lane: d.lane, limiter: d.limiter, lockouts: d.lockouts}
 	d.server.Swap(b.build(number))
 	d.resumption.Sweep()
 	added := stage.Added
 	stage.Commit()
 	for _, l := range added {
 		d.serving.Go(func() { d.server.Serve(l) })
+	}
+	select {
+	case d.replaced <- struct{}{}:
+	default:
 	}
 }
 

@@ -19,6 +19,7 @@ type builder struct {
 	resumption *certs.Resumption
 	resolver   *proxy.Resolver
 	selfMade   *certs.Credentials // nil if no port needs it
+	lane       *proxy.Lane
 	limiter    *policy.Limiter
 	lockouts   *policy.Lockouts
 	dialer     proxy.Dialer
@@ -38,7 +39,7 @@ func (b *builder) build(number uint64) *proxy.Generation {
 		Ports:  make(map[string]*proxy.Port, len(b.plan.ports)),
 		Limits: proxy.Limits{
 			MaxConnections:   b.plan.maxConnections,
-			Lane:             proxy.NewLane(laneSize(limits.HandshakeLane)),
+			Lane:             b.lane,
 			HandshakeTimeout: limits.HandshakeTimeout,
 			DialTimeout:      limits.DialTimeout,
 			IdleTimeout:      limits.IdleTimeout,
@@ -80,6 +81,8 @@ func (b *builder) port(p *portPlan) *proxy.Port {
 		Mode:        modes[p.Mode.Value],
 		Front:       b.front(p),
 		Upstream:    b.route(p),
+
+		SharedTuples: p.ProxyMulti,
 	}
 	if p.Mode.Value != config.ModePlaintext {
 		server := p.server

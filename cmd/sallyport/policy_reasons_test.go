@@ -61,7 +61,7 @@ func counts(reason policy.Reason) bool {
 		gate.Policy = new(policy.Set)
 	}
 	stranger := policy.Facts{Source: netip.MustParseAddrPort("192.0.2.7:20001"), Now: now}
-	_, locked := gate.Visit().Fail(&stranger, reason)
+	_, locked := new(policy.Visit).Fail(gate, &stranger, reason)
 	return locked
 }
 

@@ -22,6 +22,7 @@ func (d *daemon) upkeep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+		case <-d.replaced:
 		}
 		now := time.Now()
 		d.limiter.Sweep(now)

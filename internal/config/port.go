@@ -29,6 +29,7 @@ type Port struct {
 	SNI            []SNI
 	ProxyProtocol  bool           // a header is required, and taken from ProxyTrusted only
 	ProxyTrusted   []netip.Prefix // masked
+	ProxyMulti     bool           // several connections may come for one client's source port at once
 	Pos            Position
 }
 

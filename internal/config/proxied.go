@@ -15,6 +15,11 @@ const proxyRequire = "require"
 func (c *portChecker) proxyProtocol(raw *rawPort, p *Port) {
 	p.ProxyProtocol = choose(c.checker, raw.ProxyProtocol, proxyRequire).Value == proxyRequire
 	p.ProxyTrusted = c.prefixes(raw.ProxyTrusted)
+	p.ProxyMulti = raw.ProxyMulti.Value
+	if raw.ProxyMulti.Set && !raw.ProxyProtocol.Set {
+		c.report(raw.ProxyMulti.Problem("has no effect without proxy_protocol",
+			"without a balancer a client cannot have two connections from one source port"))
+	}
 	unix := p.Listen.Value.Network == "unix"
 	switch {
 	case unix && raw.ProxyTrusted.Set:

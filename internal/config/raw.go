@@ -142,6 +142,7 @@ type rawPort struct {
 	SNI           []rawSNI        `toml:"sni"`
 	ProxyProtocol Located[string] `toml:"proxy_protocol"`
 	ProxyTrusted  document.List   `toml:"proxy_trusted"`
+	ProxyMulti    Located[bool]   `toml:"proxy_multiplexed" default:"false"`
 }
 
 type rawSNI struct {
