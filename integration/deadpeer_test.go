@@ -11,19 +11,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
 
 // namespace is a network namespace of the test's own, with a loopback of its own.
 type namespace struct {
+	name string
 	exec []string // puts a command into it
 }
 
 func newNamespace(t *testing.T) namespace {
 	t.Helper()
 	ip, nsenter := need(t, "ip"), need(t, "nsenter")
-	name := fmt.Sprintf("sallyport-%d-%d", os.Getpid(), time.Now().UnixNano()%1e6)
+	name := fmt.Sprintf("sallyport-%d-%d", os.Getpid(), time.Now().UnixNano()%1e9)
 	if out, err := exec.Command(ip, "netns", "add", name).CombinedOutput(); err != nil {
 		t.Skipf("no network namespace can be made here: %s", bytes.TrimSpace(out))
 	}
@@ -33,14 +35,14 @@ func newNamespace(t *testing.T) namespace {
 		}
 	})
 	// Not ip netns exec, which mounts, and that is not allowed everywhere.
-	ns := namespace{exec: []string{nsenter, "--net=/run/netns/" + name}}
+	ns := namespace{name: name, exec: []string{nsenter, "--net=/run/netns/" + name}}
 	ns.run(t, ip, "link", "set", "lo", "up")
 	return ns
 }
 
-func (ns namespace) run(t *testing.T, command ...string) string {
+func (ns namespace) run(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	return client{}.must(t, ns.exec[0], plus(ns.exec[1:], command...)...)
+	return client{}.must(t, ns.exec[0], slices.Concat(ns.exec[1:], []string{name}, args)...)
 }
 
 // cut drops everything on the namespace's loopback to and from a TCP port, as a dead host would.

@@ -25,6 +25,7 @@ type sallyport struct {
 type launch struct {
 	prefix []string // a command that starts it, such as prlimit with its options
 	env    []string // added to the test's own
+	policy string   // of the test's own; everybody is allowed everything if it is empty
 }
 
 // startSallyport starts the binary on a configuration and returns when it serves.
@@ -37,6 +38,10 @@ func (l launch) start(t *testing.T, config string) *sallyport {
 	t.Helper()
 	dir := accountOf(t, "root").dir(t)
 	s := &sallyport{config: filepath.Join(dir, "config.toml"), returned: make(map[int]bool)}
+	if l.policy != "" {
+		config += policySection(config)
+		replace(t, s.policyFile(), l.policy)
+	}
 	s.write(t, config)
 	t.Cleanup(func() { s.wantSound(t) }) // runs when the process has been stopped
 	command := append(l.prefix, binary(), "run", "--config", s.config)
