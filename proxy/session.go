@@ -144,6 +144,9 @@ func (s *session) meetClient() (*end, error) {
 		return nil, refusedHandshake(err)
 	}
 	s.record.state = &state
+	if state.DidResume {
+		s.record.served = nil // in TLS 1.2 one is chosen before it is known that none is needed
+	}
 	return tlsEnd(Client, w, server), nil
 }
 
