@@ -126,6 +126,9 @@ func (m mailbox) mails(t *testing.T) []string {
 	return readAll(t, filepath.Join(string(m), "new", "*"))
 }
 
+// log is where the server writes who connects.
+func (m mailbox) log() string { return filepath.Join(filepath.Dir(string(m)), "log", "mainlog") }
+
 // startSMTP returns the address of an Exim server that takes mail for everybody, and its mailbox.
 func startSMTP(t *testing.T) (string, mailbox) {
 	t.Helper()
@@ -140,6 +143,7 @@ func startSMTP(t *testing.T) (string, mailbox) {
 primary_hostname = mail.example.com
 spool_directory = ${dir}/spool
 log_file_path = ${dir}/log/%slog
+log_selector = +smtp_connection
 pid_file_path = ${dir}/exim.pid
 exim_user = ${user}
 exim_group = ${group}
