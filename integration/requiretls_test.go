@@ -87,10 +87,16 @@ func ping(t *testing.T, conn net.Conn) {
 	if conn == nil {
 		t.Fatal("refused")
 	}
-	defer conn.Close()
+	wantPong(t, conn)
+	conn.Close()
+}
+
+// wantPong asks Redis for a sign of life.
+func wantPong(t *testing.T, conn net.Conn) {
+	t.Helper()
 	io.WriteString(conn, "PING\r\n")
 	answer := make([]byte, len("+PONG\r\n"))
 	if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "+PONG\r\n" {
-		t.Errorf("%q, %v", answer, err)
+		t.Fatalf("%q, %v", answer, err)
 	}
 }
