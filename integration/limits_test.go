@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"crypto/tls"
 	"net"
 	"os/exec"
 	"strings"
@@ -180,10 +179,10 @@ func TestSourceLimits(t *testing.T) {
 	})
 	t.Run("handshakes", func(t *testing.T) {
 		const source = "127.0.0.58"
-		held := tls.Client(dial(t, at["rated"], source), ca.ClientConfig("localhost", nil))
+		held := ca.overTLS(dial(t, at["rated"], source), nil)
 		exchange(t, held, "hello\n")
 		for range 2 {
-			conn := tls.Client(dial(t, at["rated"], source), ca.ClientConfig("localhost", nil))
+			conn := ca.overTLS(dial(t, at["rated"], source), nil)
 			if err := conn.Handshake(); err == nil {
 				t.Error("another handshake")
 			}
@@ -222,7 +221,7 @@ tls = "any"
 owner = "test"
 `)
 	plain := dial(t, at["few"], "")
-	secured := tls.Client(dial(t, at["rated"], ""), ca.ClientConfig("localhost", nil))
+	secured := ca.overTLS(dial(t, at["rated"], ""), nil)
 	alive := func(t *testing.T) {
 		t.Helper()
 		for _, conn := range []net.Conn{plain, secured} {
@@ -260,7 +259,7 @@ owner = "test"
 			}
 		}
 		alive(t)
-		other := tls.Client(dial(t, at["rated"], "127.0.0.59"), ca.ClientConfig("localhost", nil))
+		other := ca.overTLS(dial(t, at["rated"], "127.0.0.59"), nil)
 		wantPong(t, other)
 	})
 }

@@ -4,7 +4,6 @@ package integration
 
 import (
 	"bytes"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -115,7 +114,7 @@ owner = "test"
 			s, at := startLive(t, ca, "close", "0s", stay+liveRule("leave", leaving, "expires = "+day(2)))
 			conn := net.Conn(dial(t, at[test.denied], leaving))
 			if test.denied == "mutual" {
-				conn = tls.Client(conn, ca.ClientConfig("localhost", user.Leaf))
+				conn = ca.overTLS(conn, &user)
 			}
 			exchange(t, conn, "before\n")
 			bulk := startBulk(t, dial(t, at["plain"], staying))

@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"crypto/tls"
 	"io"
 	"net"
 	"strings"
@@ -209,7 +208,7 @@ func TestLockOutAfterHandshakes(t *testing.T) {
 		io.ReadAll(conn)
 		l.wantRecord(t, fields{keyPort: "mutual", keyReason: "handshake_closed", keySource: conn.LocalAddr(), keyLocked: ""})
 	}
-	conn := tls.Client(dial(t, l.at["mutual"], hasty), l.ca.ClientConfig("localhost", good.Leaf))
+	conn := l.ca.overTLS(dial(t, l.at["mutual"], hasty), &good)
 	wantServed(t, conn)
 }
 

@@ -5,6 +5,7 @@ package integration
 import (
 	"crypto/rand"
 	"crypto/tls"
+	"net"
 	"path/filepath"
 	"testing"
 	"time"
@@ -78,13 +79,18 @@ func (a *authority) revoke(t *testing.T, revoked ...pair) string {
 // dialTLS connects to localhost from a Go client; client may be nil. The connection ends with the test.
 func (a *authority) dialTLS(t *testing.T, address string, client *pair) *tls.Conn {
 	t.Helper()
-	var shown *testpki.Leaf
-	if client != nil {
-		shown = client.Leaf
-	}
-	conn := tls.Client(dial(t, address, ""), a.ClientConfig("localhost", shown))
+	conn := a.overTLS(dial(t, address, ""), client)
 	if err := conn.HandshakeContext(t.Context()); err != nil {
 		t.Fatalf("handshake with %s: %v", address, err)
 	}
 	return conn
+}
+
+// overTLS puts the TLS of a Go client for localhost on a connection; client may be nil.
+func (a *authority) overTLS(conn net.Conn, client *pair) *tls.Conn {
+	var shown *testpki.Leaf
+	if client != nil {
+		shown = client.Leaf
+	}
+	return tls.Client(conn, a.ClientConfig("localhost", shown))
 }

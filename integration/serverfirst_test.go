@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -144,11 +143,7 @@ func hearken(t *testing.T, ca *authority, address, source string, secured bool, 
 	defer raw.Close()
 	conn := net.Conn(raw)
 	if secured {
-		config := ca.ClientConfig("localhost", nil)
-		if certificate != nil {
-			config.Certificates = []tls.Certificate{certificate.TLS()}
-		}
-		conn = tls.Client(raw, config)
+		conn = ca.overTLS(raw, certificate)
 	}
 	buffer := make([]byte, n)
 	got, err := io.ReadFull(conn, buffer)

@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"crypto/tls"
 	"net"
 	"testing"
 )
@@ -96,7 +95,7 @@ func TestSourcePorts(t *testing.T) {
 			want := fields{keyPort: test.port, keySource: test.source, keyPeer: ""}
 			if test.refused == "" {
 				if test.port == "secure" {
-					conn = tls.Client(conn, ca.ClientConfig("localhost", nil))
+					conn = ca.overTLS(conn, nil)
 				}
 				wantServed(t, conn)
 				want[keyVerdict], want[keyRule], want[keyReason] = verdictAllow, "pinned-to-echo", "allowed"

@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"crypto/tls"
 	"io"
 	"net"
 	"net/netip"
@@ -163,7 +162,7 @@ func TestHeaderThatIsPayload(t *testing.T) {
 	ca := newAuthority(t, "CA")
 	s, at := startClaimed(t, ca)
 	const source = "127.0.0.26"
-	inTLS := func(conn net.Conn) net.Conn { return tls.Client(conn, ca.ClientConfig("localhost", nil)) }
+	inTLS := func(conn net.Conn) net.Conn { return ca.overTLS(conn, nil) }
 	bare := func(conn net.Conn) net.Conn { return conn }
 	for _, header := range []string{headerV1("192.0.2.5:20001"), headerV2("192.0.2.5:20001")} {
 		for _, test := range []struct {
@@ -246,7 +245,7 @@ func TestHAProxyAndSourcePorts(t *testing.T) {
 				startHAProxy(t, front, "listen l\n  mode tcp\n  retries 0\n  bind "+front+"\n  server s "+at[port]+" "+version+"\n")
 				pinned := dialFrom(t, front, "127.0.0.25:20001")
 				if port == "either" {
-					pinned = tls.Client(pinned, ca.ClientConfig("localhost", nil))
+					pinned = ca.overTLS(pinned, nil)
 				}
 				exchange(t, pinned, "hello\n")
 				wantRefused(t, dialFrom(t, front, "127.0.0.25:20005"))
