@@ -12,12 +12,12 @@ import (
 // policy reads the policy of a configuration without errors in it.
 func (p *planner) policy() {
 	files, set, problems := compilePolicy(p.plan.config, time.Now())
-	p.problems = append(p.problems, problems...)
-	if set == nil {
-		return
+	if set != nil {
+		problems = append(problems, files.Problems(set.RunTests())...)
+		files.Sort(problems)
+		p.plan.policy, p.plan.policyHash, p.places = set, files.Hash, files
 	}
-	p.problems = append(p.problems, files.Problems(set.RunTests())...)
-	p.plan.policy, p.plan.policyHash, p.places = set, files.Hash, files
+	p.problems = append(p.problems, problems...)
 }
 
 // compilePolicy reads the policy and compiles it for the configured ports. The set is nil if there are errors.
@@ -30,6 +30,7 @@ func compilePolicy(cfg *config.Config, now time.Time) (*config.PolicyFiles, *pol
 	src.Ports = cfg.PolicyPorts()
 	set, faults := policy.Compile(&src, now)
 	problems = append(problems, files.Problems(faults)...)
+	files.Sort(problems)
 	if problems.HasErrors() {
 		return files, nil, problems
 	}

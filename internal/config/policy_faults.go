@@ -23,7 +23,7 @@ func (p *PolicyFiles) Problems(faults []policy.Fault) Problems {
 		problem.Warning = f.Warning
 		problems = append(problems, problem)
 	}
-	p.sort(problems)
+	p.Sort(problems)
 	return problems
 }
 
@@ -54,8 +54,8 @@ func (p *PolicyFiles) whole(f *policy.Fault) document.Table {
 	return at
 }
 
-// sort puts problems into the order of the files.
-func (p *PolicyFiles) sort(problems Problems) {
+// Sort puts problems into the order of the files.
+func (p *PolicyFiles) Sort(problems Problems) {
 	order := make(map[string]int, len(p.Files))
 	for i, name := range slices.Backward(p.Files) {
 		order[name] = i
