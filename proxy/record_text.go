@@ -15,15 +15,12 @@ import (
 	"sallyport/policy"
 )
 
-// Peer-supplied text is cut to this many bytes in the log.
-const longestText = 256
-
 // attrList builds the attributes of a record.
 type attrList []slog.Attr
 
 func (a *attrList) text(key, value string) {
 	if value != "" {
-		*a = append(*a, slog.String(key, cut(value)))
+		*a = append(*a, slog.String(key, harmless(value)))
 	}
 }
 
@@ -94,7 +91,7 @@ func plainText(err error) string {
 
 func (a *attrList) certificate(key string, leaf *x509.Certificate) {
 	if leaf != nil {
-		*a = append(*a, slog.String(key, cut(leaf.Subject.String())+" serial="+leaf.SerialNumber.Text(16)))
+		*a = append(*a, slog.String(key, harmless(leaf.Subject.String())+" serial="+leaf.SerialNumber.Text(16)))
 	}
 }
 
@@ -131,15 +128,4 @@ func lockedText(l policy.Locked, isLocked bool) string {
 	default:
 		return l.Until.UTC().Format(time.RFC3339)
 	}
-}
-
-func cut(text string) string {
-	if len(text) <= longestText {
-		return text
-	}
-	end := longestText
-	for end > longestText-utf8.UTFMax && !utf8.RuneStart(text[end]) { // not within a letter
-		end--
-	}
-	return text[:end] + "..."
 }

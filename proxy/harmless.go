@@ -1,0 +1,34 @@
+package proxy
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Peer-supplied text is cut to this many bytes in the log.
+const longestText = 256
+
+// harmless returns text for the log as it is, if it is short and plays no tricks with who reads
+// it. Quotes and line ends are left to the formats, which escape them.
+func harmless(text string) string { return strings.Map(visible, cut(text)) }
+
+// visible replaces what JSON may hold as it is and a terminal obeys: the control characters of
+// ISO 6429 behind ASCII, of which U+009B begins an escape code, and those for the direction of writing.
+func visible(r rune) rune {
+	if r >= '\x7f' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+		return utf8.RuneError
+	}
+	return r
+}
+
+func cut(text string) string {
+	if len(text) <= longestText {
+		return text
+	}
+	end := longestText
+	for end > longestText-utf8.UTFMax && !utf8.RuneStart(text[end]) { // not within a letter
+		end--
+	}
+	return text[:end] + "..."
+}
