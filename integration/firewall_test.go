@@ -111,12 +111,12 @@ func TestAddressTranslation(t *testing.T) {
 [[client]]
 name = "t-server"
 addresses = ["10.2.0.5"]
-ports = ["20001-20004"]
+ports = ["20001-20010"]
 
 [[client]]
 name = "site-behind-nat"
 addresses = ["10.1.0.1"]
-ports = ["20001-20004"]
+ports = ["20001-20010"]
 
 [[allow]]
 id = "tserver-to-config"
@@ -127,25 +127,25 @@ owner = "test"
 `}.start(t, serverConfig)
 	const hint = "address translation on the way?"
 	tests := []struct {
-		name, nat string
-		address   string // of the client
-		want      string
-		record    fields
+		name, nat     string
+		address, port string // of the client; another port each time, because the router remembers its connections
+		want          string
+		record        fields
 	}{
-		{"none", "", clientHost, passed, fields{keySource: clientHost + ":20001"}},
-		{"masquerade that keeps free ports", "masquerade", clientHost, passed, fields{keySource: routerHost + ":20001"}},
-		{"masquerade random", "masquerade random", clientHost, deniedByUs, fields{
+		{"none", "", clientHost, "20001", passed, fields{keySource: clientHost + ":20001"}},
+		{"masquerade that keeps free ports", "masquerade", clientHost, "20002", passed, fields{keySource: routerHost + ":20002"}},
+		{"masquerade random", "masquerade random", clientHost, "20003", deniedByUs, fields{
 			keySource: containing(routerHost + ":"), keyReason: "source_port_mismatch", keyNearest: "tserver-to-config", keyHint: hint,
 		}},
-		{"same address, other ports", "ip protocol tcp snat to 10.2.0.5:30000-30010", clientHost, deniedByUs, fields{
+		{"same address, other ports", "ip protocol tcp snat to 10.2.0.5:30000-30010", clientHost, "20004", deniedByUs, fields{
 			keySource: regexp.MustCompile(`^10\.2\.0\.5:300(0\d|10)$`).MatchString, keyReason: "source_port_mismatch", keyHint: hint,
 		}},
-		{"another address", "ip protocol tcp snat to " + otherRouter + ":20001-20004", clientHost, deniedByUs, fields{
+		{"another address", "ip protocol tcp snat to " + otherRouter + ":20001-20004", clientHost, "20005", deniedByUs, fields{
 			keySource: containing(otherRouter + ":2000"), keyReason: "no_rule", keyHint: "",
 		}},
 		// Why the right source port is a firewall aid and not authentication: who cares demands an identity.
-		{"a neighbour's packets forged into the tuple", "ip saddr 10.2.0.6 ip protocol tcp snat to 10.2.0.5:20002-20003", neighbour, passed, fields{
-			keySource: regexp.MustCompile(`^10\.2\.0\.5:2000[23]$`).MatchString,
+		{"a neighbour's packets forged into the tuple", "ip saddr 10.2.0.6 ip protocol tcp snat to 10.2.0.5:20008-20009", neighbour, "20006", passed, fields{
+			keySource: regexp.MustCompile(`^10\.2\.0\.5:2000[89]$`).MatchString,
 		}},
 	}
 	for _, test := range tests {
@@ -158,7 +158,7 @@ table ip nat {
 	}
 }
 `)
-			if got := n.connect(t, test.address, "20001"); got != test.want {
+			if got := n.connect(t, test.address, test.port); got != test.want {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 			test.record[keyVerdict] = verdictAllow

@@ -15,6 +15,8 @@ import (
 const binaryVariable = "SALLYPORT_BINARY"
 
 func TestMain(m *testing.M) {
+	// A binary with the race detector waits for a second at its end unless told otherwise, and the tests run it often.
+	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	os.Exit(withBinary(m))
 }
 

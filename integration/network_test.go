@@ -80,7 +80,7 @@ func (n network) connect(t *testing.T, address, port string) string {
 		return passed
 	case strings.Contains(got.all, "No route to host"): // what an administrative prohibition becomes
 		return firewalled
-	case got.all == "" || strings.Contains(got.all, "Connection reset by peer"): // socat does not complain of every reset
+	case got.all == "", strings.Contains(got.all, "Connection reset by peer"), strings.Contains(got.all, "Broken pipe"): // socat does not complain of every reset
 		return deniedByUs
 	default:
 		return got.all

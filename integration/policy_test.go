@@ -110,17 +110,3 @@ func wantRefused(t *testing.T, conn net.Conn) {
 	}
 	conn.Close()
 }
-
-// wantSessions expects that these are all records of sessions from a source, so that nothing was let pass unseen.
-func (s *sallyport) wantSessions(t *testing.T, source string, want int) {
-	t.Helper()
-	got := 0
-	for _, r := range s.sessions() {
-		if r.text(keySource) == source {
-			got++
-		}
-	}
-	if got != want {
-		t.Errorf("%d session records of %s, want %d", got, source, want)
-	}
-}
