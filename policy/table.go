@@ -138,6 +138,7 @@ type tableMaker struct {
 	leaves []leaf
 	member map[int32][]int32 // leaf to the principals it belongs to, ascending
 	cells  map[string]*cell  // by the leaves in them
+	cuts   map[string][]segment
 	class  map[string]int32
 	key    []byte
 	budget *int // leaves that may still be put into cells
@@ -151,6 +152,7 @@ func newTable(leaves []leaf, member map[int32][]int32, budget *int) *table {
 		leaves: leaves,
 		member: member,
 		cells:  make(map[string]*cell),
+		cuts:   make(map[string][]segment),
 		class:  make(map[string]int32),
 		budget: budget,
 	}
@@ -250,6 +252,12 @@ func (m *tableMaker) cut(n *node, pinned []int32) {
 		n.pins = ports[0] // most clients are like this: one step less in memory
 		return
 	}
+	key := string(m.listKey(pinned))
+	if cut, known := m.cuts[key]; known { // a client's addresses share their source ports
+		n.segments = cut
+		return
+	}
+	defer func() { m.cuts[key] = n.segments }()
 	var edges []edge
 	for _, id := range pinned {
 		for _, r := range m.leaves[id].ports {
@@ -280,6 +288,7 @@ func (m *tableMaker) cut(n *node, pinned []int32) {
 		n.segments = append(n.segments, segment{uint16(port), m.cell(active)})
 	}
 	n.segments = slices.Clip(n.segments)
+	*m.budget -= len(n.segments)
 }
 
 // compareBool puts false first.
