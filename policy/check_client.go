@@ -41,7 +41,7 @@ func (r *resolver) checkAddresses(list []netip.Prefix, where spot) {
 			continue
 		}
 		if seen[p] {
-			r.warn(where.item(i), quoted(prefixText(p))+" is there already", "")
+			r.warn(where.item(i), quoted(PrefixText(p))+" is there already", "")
 		}
 		seen[p] = true
 	}

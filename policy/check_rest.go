@@ -38,10 +38,7 @@ func (r *resolver) checkLockout() {
 	l := &r.src.Lockout
 	r.exempt = r.elements(l.Exempt, where("exempt"))
 	for i, e := range r.exempt {
-		switch {
-		case e.kind == anyElement:
-			r.warn(where("exempt").item(i), "everybody is exempt, so nobody is ever locked out", "set failures = 0 for no lock-out")
-		case e.kind == clientElement && len(r.src.Clients[e.index].Identities) > 0:
+		if e.kind == clientElement && len(r.src.Clients[e.index].Identities) > 0 {
 			r.warn(where("exempt").item(i), fmt.Sprintf("client %q demands an identity, which is not known when a lock-out is looked at", l.Exempt[i]),
 				"its addresses and ports are exempt, whoever connects from there")
 		}

@@ -32,7 +32,7 @@ func ruleText(r *Rule) string {
 
 func blockText(b *Block) string { return strings.Join(prefixTexts(b.Addresses), ", ") }
 
-func prefixTexts(list []netip.Prefix) []string { return texts(list, prefixText) }
+func prefixTexts(list []netip.Prefix) []string { return texts(list, PrefixText) }
 
 func rangeTexts(list []PortRange) []string { return texts(list, PortRange.String) }
 
@@ -50,7 +50,7 @@ func texts[T any](list []T, text func(T) string) []string {
 func entryTexts(list []string) []string {
 	return texts(list, func(text string) string {
 		if p, err := ParsePrefix(text); err == nil {
-			return prefixText(p)
+			return PrefixText(p)
 		}
 		return text
 	})

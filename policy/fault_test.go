@@ -258,7 +258,6 @@ func TestOtherFaults(t *testing.T) {
 			`E defaults.handshakes: not a rate | write "50/s" or "600/m"`}},
 		{"lock-out", func(s *policy.Source) { s.Lockout = policy.Lockout{Failures: 3, Exempt: []string{"nobody", "any"}} }, []string{
 			`E lockout.exempt[0]: unknown client "nobody" | clients are defined with [[client]], groups with [[group]]`,
-			"W lockout.exempt[1]: everybody is exempt, so nobody is ever locked out | set failures = 0 for no lock-out",
 			`E lockout.window: a lock-out needs the time within which failures count | write "30m"`,
 			`E lockout.duration: a lock-out needs a duration | write "30m", or "forever" until somebody unlocks the source`}},
 		{"negative lock-out", func(s *policy.Source) { s.Lockout = policy.Lockout{Failures: -3} }, []string{

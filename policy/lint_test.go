@@ -65,7 +65,7 @@ func TestLint(t *testing.T) {
 			s.Clients = append(s.Clients, policy.Client{Name: "aest", Addresses: prefixes([]string{"10.2.0.5"}), Ports: []policy.PortRange{{First: 20004, Last: 20005}}})
 			add(rule("second", func(r *policy.Rule) { r.From, r.To = []string{"aest"}, []string{"app/*"} }))(s)
 		}, []string{
-			`W client[1].ports: client "aest" has an address and a source port in common with client "east", and rules let both connect to "app/secure" | a session from there counts for the first of them by name`}},
+			`W client[1].ports: client "aest" has an address and a source port in common with client "east", and rules let both connect to "app/secure" | such a session counts for one of them only; give them source ports or identities that differ`}},
 		{"twins toward different ports", func(s *policy.Source) {
 			s.Clients = append(s.Clients, policy.Client{Name: "west", Addresses: prefixes([]string{"10.2.0.5"}), Ports: []policy.PortRange{{First: 20004, Last: 20005}}})
 			add(rule("second", func(r *policy.Rule) { r.From = []string{"west"} }))(s)
@@ -86,7 +86,7 @@ func TestLint(t *testing.T) {
 			s.Clients = append(s.Clients, policy.Client{Name: "west", Addresses: prefixes([]string{"10.2.0.5"})})
 			s.Rules[0].From = []string{"east", "west"}
 		}, []string{
-			`W client[1].addresses: client "west" has an address in common with client "east", and rules let both connect to "app/secure" | a session from there counts for the first of them by name`}},
+			`W client[1].addresses: client "west" has an address in common with client "east", and rules let both connect to "app/secure" | such a session counts for one of them only; give them source ports or identities that differ`}},
 		{"told apart by identity", func(s *policy.Source) {
 			identified(s)
 			s.Clients[0].Ports = nil
@@ -118,10 +118,11 @@ func TestLintFindsRedundantRules(t *testing.T) {
 		{"another port", nil, func(r *policy.Rule) { r.To = []string{"other/secure", "app/auto"} }, false, false},
 		{"a part of the ports", func(r *policy.Rule) { r.To = []string{"app/*", "other/*"} }, nil, true, false},
 		{"tls in any", func(r *policy.Rule) { r.TLS = policy.TLSAny }, nil, true, false},
-		{"any in tls", nil, func(r *policy.Rule) { r.TLS = policy.TLSAny }, false, false},
+		{"any in tls, where there is only TLS", nil, func(r *policy.Rule) { r.TLS = policy.TLSAny }, true, false},
+		{"any in tls, where there is both", func(r *policy.Rule) { r.To = []string{"app/auto"} }, func(r *policy.Rule) { r.To, r.TLS = []string{"app/auto"}, policy.TLSAny }, false, false},
 		{"a limit under none", nil, func(r *policy.Rule) { r.MaxConnections = 1 }, true, true},
 		{"none under a limit", func(r *policy.Rule) { r.MaxConnections = 1 }, nil, false, false},
-		{"a smaller limit", func(r *policy.Rule) { r.Rate = second; r.Burst = 5 }, func(r *policy.Rule) { r.Rate = second }, true, false},
+		{"a smaller limit", func(r *policy.Rule) { r.Rate = second; r.Burst = 5 }, func(r *policy.Rule) { r.Rate = second }, false, false},
 		{"a period in none", nil, func(r *policy.Rule) { r.Expires = day("2026-12-01") }, true, false},
 		{"no period in one", func(r *policy.Rule) { r.Expires = day("2026-12-01") }, nil, false, false},
 		{"one in audit mode", nil, func(r *policy.Rule) { r.Mode = policy.AuditRule }, true, false},

@@ -67,8 +67,8 @@ func notAnAddress(text string) error {
 
 func didYouMean(text string) string { return fmt.Sprintf("did you mean %q?", text) }
 
-// prefixText is the shortest way to write p.
-func prefixText(p netip.Prefix) string {
+// PrefixText returns the shortest way to write p: an address alone without its length.
+func PrefixText(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()
 	}

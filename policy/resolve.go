@@ -180,6 +180,11 @@ func (r *resolver) elements(list []string, where spot) []element {
 	return all
 }
 
+// wildcard returns the application all of whose ports an entry of a to list stands for.
+func wildcard(text string) (application string, isWildcard bool) {
+	return strings.CutSuffix(text, "/*")
+}
+
 // destination understands an entry of a to list and returns the ports, nil after a fault.
 func (r *resolver) destination(text string, where spot) []int {
 	if ports := r.ports[text]; len(ports) > 0 {

@@ -70,6 +70,9 @@ func (r *roster) client(c *Client, who int32) leaf {
 	return l
 }
 
+// clientOf returns the client of a leaf that is one.
+func (r *roster) clientOf(leaf int32) *Client { return &r.src.Clients[r.clients[leaf]] }
+
 var loopback = [...]netip.Prefix{
 	netip.PrefixFrom(netip.AddrFrom4([4]byte{127}), 8),
 	netip.PrefixFrom(netip.IPv6Loopback(), 128),
