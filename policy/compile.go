@@ -57,7 +57,6 @@ type builder struct {
 	tables     map[string]*table // by their principals
 	plans      map[string][]layer
 	grants     grants
-	twins      map[twins]int // and a port that they share
 }
 
 func newBuilder(src *Source, names *resolved, now time.Time) *builder {
@@ -68,7 +67,6 @@ func newBuilder(src *Source, names *resolved, now time.Time) *builder {
 		sizes:   make(map[int32]int),
 		tables:  make(map[string]*table),
 		plans:   make(map[string][]layer),
-		twins:   make(map[twins]int),
 	}
 	b.set = &Set{src: src, now: now, roster: b.roster, identities: b.identities, audit: src.Audit.All}
 	for identity := range b.identities {

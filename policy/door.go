@@ -32,13 +32,13 @@ func (b *builder) buildDoors() {
 	}
 	b.set.ports = make(map[portKey]*door, len(ports))
 	for i := range ports {
-		d := &door{Port: &ports[i], audit: audited[i] || b.set.audit, layers: b.plan(i, named[i]), rules: named[i]}
+		d := &door{Port: &ports[i], audit: audited[i] || b.set.audit, layers: b.plan(named[i]), rules: named[i]}
 		b.set.ports[portKey{ports[i].Application, ports[i].ID}] = d
 	}
 }
 
 // plan returns the layers for a list of rules in rank. Ports with the same rules share them.
-func (b *builder) plan(port int, named []int32) []layer {
+func (b *builder) plan(named []int32) []layer {
 	active := slices.DeleteFunc(slices.Clone(named), func(i int32) bool { return b.set.rules[i].Mode == Off })
 	if len(active) == 0 {
 		return nil
@@ -62,7 +62,6 @@ func (b *builder) plan(port int, named []int32) []layer {
 		if t == nil {
 			return nil
 		}
-		b.keepTwins(t, port)
 		layers = append(layers, layer{table: t, grants: b.grantsFor(t, byPrincipal), rules: byPrincipal})
 	}
 	b.plans[key] = layers

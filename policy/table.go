@@ -21,7 +21,6 @@ type table struct {
 	all     *cell // everything in the table, whatever the address and source port
 	classes [][]int32
 	whos    []int32
-	twins   []twins // for the linter
 }
 
 // The nodes that every table has.
@@ -230,7 +229,6 @@ func (m *tableMaker) node(wider int32, ids []int32) node {
 			pinned = append(pinned, id)
 		}
 	}
-	m.noteFree(free)
 	n := node{wider: wider, always: m.cell(free), pinned: m.cell(pinned)}
 	m.cut(&n, pinned)
 	return n
@@ -276,9 +274,6 @@ func (m *tableMaker) cut(n *node, pinned []int32) {
 			if edges[i].ends {
 				active = slices.Delete(active, at, at+1)
 			} else {
-				if len(active) > 0 {
-					m.noteTwins(active[0], edges[i].id)
-				}
 				active = slices.Insert(active, at, edges[i].id)
 			}
 		}
