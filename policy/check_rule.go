@@ -128,11 +128,17 @@ func (r *resolver) checkPeriod(rule *Rule, where func(string) spot) {
 		return
 	}
 	if first, last := dayOf(rule.ValidFrom), dayOf(rule.Expires); last.Before(first) {
-		r.fail(where("expires"), fmt.Sprintf("the rule expires on %s, before it becomes valid on %s", dayText(last), dayText(first)), "")
+		r.fail(where("expires"), fmt.Sprintf("the rule expires on %s, before it becomes valid on %s", DayText(last), DayText(first)), "")
 	}
 }
 
-func dayText(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+// DayText returns the day of t in UTC as policy files write it, "" for the zero time.
+func DayText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
 
 // ExpiryNotice is how long before its last day [Compile] warns of a rule.
 const ExpiryNotice = 14 * 24 * time.Hour
@@ -150,10 +156,10 @@ func Expiring(src *Source, now time.Time, notice time.Duration) []Fault {
 		where := at(AllowSection, i, "expires")
 		switch {
 		case !now.Before(end):
-			f.warn(where, fmt.Sprintf("rule %q expired on %s and allows nothing any more", rule.ID, dayText(rule.Expires)),
+			f.warn(where, fmt.Sprintf("rule %q expired on %s and allows nothing any more", rule.ID, DayText(rule.Expires)),
 				"prolong it if it is still needed, or remove it")
 		case end.Sub(now) <= notice:
-			f.warn(where, fmt.Sprintf("rule %q expires on %s, in %s", rule.ID, dayText(rule.Expires), inDays(dayOf(rule.Expires).Sub(dayOf(now)))),
+			f.warn(where, fmt.Sprintf("rule %q expires on %s, in %s", rule.ID, DayText(rule.Expires), inDays(dayOf(rule.Expires).Sub(dayOf(now)))),
 				"prolong it if it is still needed")
 		}
 	}

@@ -43,10 +43,14 @@ func (c Change) String() string {
 }
 
 // Diff returns what is different in another version of a policy, by section and in the order
-// of names. Entries are compared as they are written: a client that changes is one
-// change, and not one of every rule that names it. Ports are not compared.
+// of names.
+//
+// Whether a change lets more pass is judged by what entries stand for in the new version, or in
+// the old one if they are gone from the new: a client that changes is one change, and not one
+// of every rule that names it. Ports are not compared, and what is open beyond the wildcard of
+// an application is not known. The limits of a rule are changes of their own.
 func Diff(old, new *Source) []Change {
-	var d differ
+	d := differ{world: newWorld(old, new)}
 	diffNamed(&d, ClientSection, old.Clients, new.Clients, func(c *Client) string { return c.Name }, clientText, d.client)
 	diffNamed(&d, GroupSection, old.Groups, new.Groups, func(g *Group) string { return g.Name }, groupText, d.group)
 	diffNamed(&d, AllowSection, old.Rules, new.Rules, func(r *Rule) string { return r.ID }, ruleText, d.rule)
@@ -64,12 +68,17 @@ func Diff(old, new *Source) []Change {
 
 // differ collects changes of one thing after the other.
 type differ struct {
+	*world
 	changes []Change
 	section Section
 	name    string
+	idle    string // why nothing that changes has an effect; empty if it has
 }
 
 func (d *differ) add(kind ChangeKind, field, text string) {
+	if d.idle != "" && (kind == Widened || kind == Narrowed) {
+		kind, text = Changed, text+d.idle
+	}
 	d.changes = append(d.changes, Change{kind, d.section, d.name, field, text})
 }
 
@@ -119,18 +128,20 @@ func kindOf(wider, narrower bool) ChangeKind {
 	}
 }
 
-// list compares two lists of entries whose order means nothing. An empty one may stand for
-// anything.
-func (d *differ) list(field string, old, new []string, emptyIsAny bool) {
-	gained, lost := without(new, old), without(old, new)
-	if len(gained)+len(lost) == 0 {
-		return
+// The remark on what is only written otherwise.
+const meansTheSame = ", which means the same"
+
+// set adds a change of a list whose order means nothing, by what it does: same is the remark if
+// it does nothing.
+func (d *differ) set(field string, gained, lost []string, wider, narrower bool, same string) {
+	kind, text := kindOf(wider, narrower), gainedText(gained, lost)
+	switch {
+	case d.exhausted():
+		kind = Changed
+	case !wider && !narrower:
+		text += same
 	}
-	wider, narrower := len(gained) > 0, len(lost) > 0
-	if emptyIsAny && (len(old) == 0 || len(new) == 0) {
-		wider, narrower = len(new) == 0, len(old) == 0
-	}
-	d.add(kindOf(wider, narrower), field, gainedText(gained, lost))
+	d.add(kind, field, text)
 }
 
 func without(list, other []string) []string {
@@ -184,6 +195,10 @@ func orNone(text string) string {
 // bound compares two bounds of which 0 is none.
 func (d *differ) bound(field string, old, new float64, oldText, newText string) {
 	c := compareBounds(new, old)
+	if c == 0 && oldText != newText {
+		d.add(Changed, field, orNone(oldText)+" is now "+orNone(newText)+meansTheSame)
+		return
+	}
 	d.value(kindOf(c > 0, c < 0), field, oldText, newText)
 }
 

@@ -52,11 +52,13 @@ func TestDiff(t *testing.T) {
 		{"more ports", func(s *policy.Source) {
 			s.Clients[0].Ports = []policy.PortRange{{First: 20001, Last: 20002}, {First: 20003, Last: 20009}}
 		},
-			[]string{`client "t-server-east" widened: ports: "20001-20009" added, "20001-20004" removed`},
-			[]string{`client "t-server-east" narrowed: ports: "20001-20004" added, "20001-20009" removed`}},
+			[]string{`client "t-server-east" widened: ports: "20001-20002", "20003-20009" added, "20001-20004" removed`},
+			[]string{`client "t-server-east" narrowed: ports: "20001-20004" added, "20001-20002", "20003-20009" removed`}},
 		{"the same ports otherwise written", func(s *policy.Source) {
 			s.Clients[0].Ports = []policy.PortRange{{First: 20001, Last: 20002}, {First: 20003, Last: 20004}}
-		}, nil, nil},
+		},
+			[]string{`client "t-server-east" changed: ports: "20001-20002", "20003-20004" added, "20001-20004" removed, which means the same`},
+			[]string{`client "t-server-east" changed: ports: "20001-20004" added, "20001-20002", "20003-20004" removed, which means the same`}},
 		{"one more identity", func(s *policy.Source) {
 			s.Clients[0].Identities = append(s.Clients[0].Identities, identities([]string{"cn:a"})...)
 		},
@@ -74,27 +76,35 @@ func TestDiff(t *testing.T) {
 		{"rule", func(s *policy.Source) { s.Rules = append(s.Rules, rule("new", func(*policy.Rule) {})) },
 			[]string{`allow "new" added: "10.9.0.0/16" to "other/secure", tls required, mode enforce`},
 			[]string{`allow "new" removed: "10.9.0.0/16" to "other/secure", tls required, mode enforce`}},
+		{"a rule with everything", func(s *policy.Source) {
+			s.Rules = append(s.Rules, rule("new", func(r *policy.Rule) {
+				r.Limits = policy.Limits{MaxConnections: 4, Rate: policy.Rate{Events: 10, Per: time.Second}, Burst: 20}
+				r.ValidFrom, r.Expires = day("2026-01-01"), day("2027-01-01")
+			}))
+		},
+			[]string{`allow "new" added: "10.9.0.0/16" to "other/secure", tls required, mode enforce, max_connections 4, rate 10/s, burst 20, valid_from 2026-01-01, expires 2027-01-01`},
+			[]string{`allow "new" removed: "10.9.0.0/16" to "other/secure", tls required, mode enforce, max_connections 4, rate 10/s, burst 20, valid_from 2026-01-01, expires 2027-01-01`}},
 		{"reach", func(s *policy.Source) {
 			s.Rules[0].From = append(s.Rules[0].From, "10.3.0.0/16")
 			s.Rules[0].To, s.Rules[0].TLS = []string{"config-server/*"}, policy.TLSAny
 		}, []string{
 			`allow "tserver-to-config" widened: from: "10.3.0.0/16" added`,
-			`allow "tserver-to-config" changed: to: "config-server/*" added, "config-server/secure" removed`,
+			`allow "tserver-to-config" widened: to: "config-server/*" added, "config-server/secure" removed`,
 			`allow "tserver-to-config" widened: tls: required is now any`,
 		}, []string{
 			`allow "tserver-to-config" narrowed: from: "10.3.0.0/16" removed`,
-			`allow "tserver-to-config" changed: to: "config-server/secure" added, "config-server/*" removed`,
+			`allow "tserver-to-config" narrowed: to: "config-server/secure" added, "config-server/*" removed`,
 			`allow "tserver-to-config" narrowed: tls: any is now required`,
 		}},
 		{"limits", func(s *policy.Source) {
 			s.Rules[0].Limits = policy.Limits{MaxConnections: 2, Rate: policy.Rate{Events: 600, Per: time.Minute}, Burst: 30}
 		}, []string{
 			`allow "tserver-to-config" narrowed: max_connections: 4 is now 2`,
-			`allow "tserver-to-config" changed: rate: 10/s is now 600/m`,
+			`allow "tserver-to-config" changed: rate: 10/s is now 600/m, which means the same`,
 			`allow "tserver-to-config" widened: burst: 20 is now 30`,
 		}, []string{
 			`allow "tserver-to-config" widened: max_connections: 2 is now 4`,
-			`allow "tserver-to-config" changed: rate: 600/m is now 10/s`,
+			`allow "tserver-to-config" changed: rate: 600/m is now 10/s, which means the same`,
 			`allow "tserver-to-config" narrowed: burst: 30 is now 20`,
 		}},
 		{"no limits", func(s *policy.Source) { s.Rules[0].Limits = policy.Limits{} }, []string{
@@ -142,7 +152,7 @@ func TestDiff(t *testing.T) {
 			`defaults narrowed: handshakes: none is now 5/s`,
 			`lockout added: 3 failures within 1m lock out until unlocked, except loopback`,
 			`audit widened: all: false is now true`,
-			`audit widened: ports: "config-server/plain" added`,
+			`audit changed: ports: "config-server/plain" added, which adds nothing to all = true`,
 			`test added: 10.0.0.1:1 to config-server/plain, TLS as cn:a at 2026-01-01T00:00:00Z: deny`,
 			`test added: a UNIX socket to a/b, plaintext: deny`,
 		}, []string{
@@ -151,7 +161,7 @@ func TestDiff(t *testing.T) {
 			`defaults widened: handshakes: 5/s is now none`,
 			`lockout removed: 3 failures within 1m lock out until unlocked, except loopback`,
 			`audit narrowed: all: true is now false`,
-			`audit narrowed: ports: "config-server/plain" removed`,
+			`audit changed: ports: "config-server/plain" removed, which adds nothing to all = true`,
 			`test removed: 10.0.0.1:1 to config-server/plain, TLS as cn:a at 2026-01-01T00:00:00Z: deny`,
 			`test removed: a UNIX socket to a/b, plaintext: deny`,
 		}},

@@ -145,9 +145,9 @@ func (s *Set) detail(r *rule, l *leaf, missed misses, q *question, f *Facts) str
 		return fmt.Sprintf("%s must show %s; %s", name, identitiesText(s.src.Clients[s.roster.clients[l.who]].Identities), shownText(q, f))
 	case Period:
 		if q.now < r.begins {
-			return "the rule becomes valid on " + dayText(r.ValidFrom)
+			return "the rule becomes valid on " + DayText(r.ValidFrom)
 		}
-		return "the rule expired on " + dayText(r.Expires)
+		return "the rule expired on " + DayText(r.Expires)
 	}
 	if r.Mode == Off {
 		return "the rule is off"

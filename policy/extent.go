@@ -26,18 +26,27 @@ var everyAddress = [...]netip.Prefix{
 // areaOf returns the area of a leaf.
 func (r *roster) areaOf(id int32) *area {
 	l := &r.leaves[id]
-	a := &area{prefixes: l.prefixes, local: l.local, ports: l.ports, leaf: id}
-	if l.everywhere {
+	a := &area{prefixes: l.prefixes, local: l.local}
+	switch {
+	case l.who != nobody:
+		a = clientArea(r.clientOf(id))
+	case l.everywhere:
 		a.prefixes, a.local, a.foreign = everyAddress[:], true, true
 	}
-	if len(a.ports) > 0 {
-		a.local, a.foreign = false, false // a socket without an address has no port either
+	a.leaf = id
+	return a
+}
+
+// clientArea returns the area of a client.
+func clientArea(c *Client) *area {
+	a := &area{prefixes: c.Addresses, ports: mergePorts(c.Ports), identities: c.Identities}
+	if len(a.prefixes) == 0 {
+		a.prefixes = everyAddress[:]
+		a.local = len(a.ports) == 0 // a socket without an address has no port either
+		a.foreign = a.local
 	}
 	if portsCover(a.ports, []PortRange{{1, 0xffff}}) {
 		a.ports = nil
-	}
-	if l.who != nobody {
-		a.identities = r.clientOf(id).Identities
 	}
 	return a
 }
@@ -158,30 +167,47 @@ func (x *extents) united(ids []int32) *extent {
 	return newExtent(areas)
 }
 
-func (x *extents) all(elements []element) []*extent {
-	list := make([]*extent, len(elements))
-	for i, e := range elements {
-		list[i] = x.of(e)
+// together returns the extents of a list. What is no group is united: there may be much of it.
+func (x *extents) together(list []element) []*extent {
+	var all []*extent
+	var ids []int32
+	for _, e := range list {
+		if e.kind == groupElement {
+			all = append(all, x.of(e))
+			continue
+		}
+		x.expand(e, func(id int32) { ids = append(ids, id) })
 	}
-	return list
+	return append(all, x.united(ids))
 }
 
-// hold reports whether every source of an element is one of outer's together.
-func (x *extents) hold(outer []element, e element) bool {
-	if slices.Contains(outer, e) {
-		return true
+// hold reports whether every source of inner is one of outer's.
+func (x *extents) hold(outer, inner []element) bool {
+	there := make(map[element]bool, len(outer))
+	for _, e := range outer {
+		there[e] = true
 	}
-	x.budget -= len(outer)
-	list := x.all(outer)
-	if slices.ContainsFunc(list, func(o *extent) bool { return o.whole }) {
-		return true
-	}
-	for _, a := range x.of(e).areas {
-		if !x.holdArea(list, a) {
+	var around []*extent
+	for _, e := range inner {
+		if there[e] {
+			continue
+		}
+		if around == nil {
+			around = x.together(outer)
+		}
+		if !x.holdElement(around, e) {
 			return false
 		}
 	}
 	return true
+}
+
+func (x *extents) holdElement(outer []*extent, e element) bool {
+	x.budget -= len(outer)
+	if slices.ContainsFunc(outer, func(o *extent) bool { return o.whole }) {
+		return true
+	}
+	return !slices.ContainsFunc(x.of(e).areas, func(a *area) bool { return !x.holdArea(outer, a) })
 }
 
 // holdArea reports whether every source of an area is one of outer's together. Clients may

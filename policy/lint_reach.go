@@ -103,7 +103,7 @@ func (x *extents) everybody(elements []element) bool {
 	if v4 < nearly || v6 < nearly {
 		return false
 	}
-	return x.holdArea(x.all(elements), &area{prefixes: everyAddress[:]})
+	return x.holdArea(x.together(elements), &area{prefixes: everyAddress[:]})
 }
 
 // portion is at most how much of all sources of each family something has. It tells most elements

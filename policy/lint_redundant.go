@@ -125,15 +125,8 @@ func (t *table) startLeaf(l *leaf) int32 {
 
 // contains reports whether o allows everything that r allows, whatever their modes and limits.
 func (s *redundancy) contains(o, r *rule) bool {
-	if o.begins > r.begins || o.ends < r.ends || !s.covers(o, r) {
-		return false
-	}
-	for _, e := range s.resolved.from[r.index] {
-		if !s.extents.hold(s.resolved.from[o.index], e) {
-			return false
-		}
-	}
-	return true
+	return o.begins <= r.begins && o.ends >= r.ends && s.covers(o, r) &&
+		s.extents.hold(s.resolved.from[o.index], s.resolved.from[r.index])
 }
 
 // covers reports whether o is for every port that r reaches, and there for TLS and plaintext as r is.
