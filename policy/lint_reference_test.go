@@ -184,9 +184,8 @@ func sameTime(a, b map[string][2]time.Time) bool {
 
 // The clients that differ in what the index goes by: prefix, source port, identity.
 func TestLintFindsTwins(t *testing.T) {
-	client := func(change func(*policy.Client)) func(*policy.Client) { return change }
 	at := func(texts ...string) func(*policy.Client) {
-		return client(func(c *policy.Client) { c.Addresses = prefixes(texts) })
+		return func(c *policy.Client) { c.Addresses = prefixes(texts) }
 	}
 	both := func(changes ...func(*policy.Client)) func(*policy.Client) {
 		return func(c *policy.Client) {
@@ -236,7 +235,9 @@ func TestLintFindsTwins(t *testing.T) {
 		if c.rule != nil {
 			c.rule(&src.Rules[0])
 			if len(src.Rules[0].From) == 1 {
-				src.Rules = append(src.Rules, rule("until then", func(r *policy.Rule) { r.From, r.To, r.Expires = []string{"east"}, []string{"app/secure"}, day("2026-12-31") }))
+				src.Rules = append(src.Rules, rule("until then", func(r *policy.Rule) {
+					r.From, r.To, r.Expires = []string{"east"}, []string{"app/secure"}, day("2026-12-31")
+				}))
 			}
 		}
 		_, faults := policy.Compile(src, today)
