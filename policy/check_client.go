@@ -5,9 +5,6 @@ import (
 	"net/netip"
 )
 
-// The ports that Linux gives to connections which ask for none.
-var linuxEphemeral = PortRange{32768, 60999}
-
 const lastPrivileged = 1023
 
 func (r *resolver) checkClients() {
@@ -48,10 +45,7 @@ func (r *resolver) checkAddresses(list []netip.Prefix, where spot) {
 }
 
 func (r *resolver) checkPorts(list []PortRange, where spot) {
-	ephemeral := r.src.Ephemeral
-	if ephemeral == (PortRange{}) {
-		ephemeral = linuxEphemeral
-	}
+	ephemeral := r.src.EphemeralRange()
 	for i, p := range list {
 		if _, err := ParsePortRange(p.String()); err != nil {
 			r.failParse(where.item(i), err)

@@ -24,6 +24,15 @@ type Source struct {
 	Ephemeral PortRange
 }
 
+// EphemeralRange returns the ports that the clients' systems choose from by themselves: those of
+// Linux unless the source names others.
+func (s *Source) EphemeralRange() PortRange {
+	if s.Ephemeral == (PortRange{}) {
+		return PortRange{32768, 60999}
+	}
+	return s.Ephemeral
+}
+
 // Port is a listening port that rules may name as application/id.
 type Port struct {
 	Application, ID string

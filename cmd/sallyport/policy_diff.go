@@ -29,8 +29,10 @@ func policyDiffCommand() *cobra.Command {
 		Short: "Say in words what another version of a policy changes",
 		Long: `Compare two versions of a policy and print one line for each difference: what was added or removed,
 and whether a change lets more pass (widened), less (narrowed), or neither or both (changed). Comments,
-layout, and the order and distribution over files do not matter. Entries are compared as they
-are written: a client that changes is one difference, whatever rules name it.
+layout, and the order and distribution over files do not matter. Lists are judged by what their
+entries stand for: a prefix holds its addresses, "any" everybody, a pattern the names below it, "a/*"
+every port of a; of a change that is only written otherwise the line says that it means the same. A
+client that changes is one difference, whatever rules name it.
 
 OLD and NEW are each
 
