@@ -132,10 +132,10 @@ func compareBounds(a, b float64) int {
 
 // depth is how many connections may come at once, 0 for any number.
 func (l *Limits) depth() int {
-	if l.Rate.IsZero() || l.Burst > 0 {
-		return l.Burst
+	if bucket := l.arrivals(); !bucket.none() {
+		return bucket.burst
 	}
-	return max(1, int(l.Rate.PerSecond()))
+	return l.Burst
 }
 
 // numberPrincipals gives every element of a from its number.

@@ -187,7 +187,7 @@ func preference(a, b *policy.Rule) int {
 		if l.Burst > 0 || l.Rate.IsZero() {
 			return bound(float64(l.Burst))
 		}
-		return math.Max(1, math.Floor(l.Rate.PerSecond()))
+		return math.Max(1, math.Ceil(l.Rate.PerSecond()))
 	}
 	return cmp.Or(
 		cmp.Compare(a.Mode, b.Mode),
