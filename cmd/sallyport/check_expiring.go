@@ -32,6 +32,7 @@ func (n *expiryNotice) apply(p *planner, now time.Time) config.Problems {
 		e.Warning = false
 		problems = append(problems, e)
 	}
+	p.plan.config.Sort(problems)
 	return problems
 }
 

@@ -108,10 +108,11 @@ func (d *daemon) tryChange(ctx context.Context) config.Problems {
 	}
 	selfMade, more := d.selfMade(next)
 	problems = append(problems, more...)
-	if problems.HasErrors() {
-		return problems
+	if !problems.HasErrors() {
+		problems = append(problems, d.apply(ctx, next, selfMade)...)
 	}
-	return append(problems, d.apply(ctx, next, selfMade)...)
+	next.config.Sort(problems)
+	return problems
 }
 
 // apply opens what a validated plan needs and puts it into force.

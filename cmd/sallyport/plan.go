@@ -71,13 +71,13 @@ func drawUp(path string, loader *certs.Loader) *planner {
 		p.application(&cfg.Applications[i])
 	}
 	p.development()
-	p.problems.Sort()
 	if sound {
 		p.policy()
 	} else {
 		_, problems := config.LoadPolicy(cfg)
 		p.problems = append(p.problems, problems...)
 	}
+	cfg.Sort(p.problems)
 	return p
 }
 

@@ -14,7 +14,6 @@ func (p *planner) policy() {
 	files, set, problems := compilePolicy(p.plan.config, time.Now())
 	if set != nil {
 		problems = append(problems, files.Problems(set.RunTests())...)
-		files.Sort(problems)
 		p.plan.policy, p.plan.policyHash, p.places = set, files.Hash, files
 	}
 	p.problems = append(p.problems, problems...)
@@ -30,7 +29,6 @@ func compilePolicy(cfg *config.Config, now time.Time) (*config.PolicyFiles, *pol
 	src.Ports = cfg.PolicyPorts()
 	set, faults := policy.Compile(&src, now)
 	problems = append(problems, files.Problems(faults)...)
-	files.Sort(problems)
 	if problems.HasErrors() {
 		return files, nil, problems
 	}

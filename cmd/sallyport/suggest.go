@@ -91,6 +91,7 @@ func (s *suggestion) knowPolicy(path string, explicit bool) error {
 	if !problems.HasErrors() {
 		_, set, found := compilePolicy(cfg, s.survey.Now)
 		problems = append(problems, found...)
+		cfg.Sort(problems)
 		s.survey.Policy = set
 	}
 	if !problems.HasErrors() {

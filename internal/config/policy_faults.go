@@ -1,8 +1,6 @@
 package config
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 
 	"sallyport/internal/config/document"
@@ -23,7 +21,6 @@ func (p *PolicyFiles) Problems(faults []policy.Fault) Problems {
 		problem.Warning = f.Warning
 		problems = append(problems, problem)
 	}
-	p.Sort(problems)
 	return problems
 }
 
@@ -52,17 +49,6 @@ func (p *PolicyFiles) whole(f *policy.Fault) document.Table {
 		at.Pos.File = p.Files[0]
 	}
 	return at
-}
-
-// Sort puts problems into the order of the files.
-func (p *PolicyFiles) Sort(problems Problems) {
-	order := make(map[string]int, len(p.Files))
-	for i, name := range slices.Backward(p.Files) {
-		order[name] = i
-	}
-	slices.SortStableFunc(problems, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(order[a.Pos.File], order[b.Pos.File]), a.Pos.Compare(b.Pos))
-	})
 }
 
 // wrongKey is a key of one of the files.
