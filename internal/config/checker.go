@@ -25,8 +25,7 @@ func Parse(path string, data []byte) (*Config, Problems) {
 		return nil, problems
 	}
 	var raw rawFile
-	problems = doc.Decode(&raw)
-	c := newChecker(path, problems)
+	c := newChecker(path, append(problems, doc.Decode(&raw)...))
 	cfg := c.file(&raw)
 	c.problems.Sort()
 	return cfg, c.problems

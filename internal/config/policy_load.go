@@ -115,7 +115,7 @@ func (r *policyReader) read(f NamedData) bool {
 		return false
 	}
 	raw := new(rawPolicyFile)
-	c := policyChecker{newChecker(f.Name, doc.Decode(raw)), r}
+	c := policyChecker{newChecker(f.Name, append(problems, doc.Decode(raw)...)), r}
 	c.file(raw)
 	c.problems.Sort()
 	r.problems = append(r.problems, c.problems...)

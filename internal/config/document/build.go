@@ -19,6 +19,7 @@ type builder struct {
 	table     *node // what key = value lines belong to
 	depth     int   // of table
 	redefined Problems
+	lost      bool // a table found its place taken, and what is in it is nowhere
 	tooDeep   *Problem
 }
 
@@ -109,6 +110,7 @@ func (b *builder) descend(parent *node, p part) *node {
 		return child.items[len(child.items)-1]
 	}
 	if child.kind != kindTable {
+		b.lost = true
 		b.twice(child, pos)
 		return &node{kind: kindTable, name: p.name, key: child.key, pos: pos, named: pos}
 	}
@@ -128,6 +130,7 @@ func (b *builder) appendTable(parent *node, p part) *node {
 	case list.kind == kindTable:
 		b.mixed(list, pos)
 	default:
+		b.lost = true
 		b.twice(list, pos)
 	}
 	element := &node{kind: kindTable, name: p.name, key: element(list.key, len(list.items)), pos: pos, named: pos}
@@ -224,6 +227,7 @@ func (b *builder) exceeds(depth int, pos Position) bool {
 
 // mixed notes a name that is a [table] here and a [[list of tables]] there.
 func (b *builder) mixed(first *node, again Position) {
+	b.lost = true
 	b.redefined = append(b.redefined, Problem{
 		Pos:     again,
 		Key:     first.key,

@@ -55,6 +55,9 @@ func (d *decoder) report(pos Position, key, message, hint string) {
 
 // mistyped reports a value of the wrong type.
 func (d *decoder) mistyped(n *node, wanted, hint string) {
+	if n.wrong {
+		return // and its type is a guess
+	}
 	d.report(n.pos, n.key, "expected "+wanted+", "+n.found(), hint)
 }
 

@@ -1,11 +1,13 @@
 package document
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pelletier/go-toml/v2"
 )
 
 // menu is a schema with everything a schema can have.
@@ -228,21 +230,118 @@ menu.toml:9:1: b: warning: late`
 	}
 }
 
-// The library is the judge: whatever it takes, the tree takes, and the other
-// way round unless it is nested too deep.
+// What is wrong with one value hides nothing else.
+func TestParseGoesOn(t *testing.T) {
+	const text = `seats = 99999999999999999999
+until = 2027-02-30
+title = "a"
+title = 5
+open = 25:00:00
+opne = true
+cooks = ["x", 0xFFFFFFFFFFFFFFFFFF, 2027-13-01T00:00:00Z,
+  1e999]
+[wine]
+grape = 1_0
+[wine]
+[[dish]]
+name = 99_999_999_999_999_999_999
+`
+	doc, problems := Parse("menu.toml", []byte(text))
+	if doc == nil {
+		t.Fatalf("no document:\n%v", problems)
+	}
+	var m menu
+	problems = append(problems, doc.Decode(&m)...)
+	problems.Sort()
+	want := `menu.toml:1:9: seats: 99999999999999999999 is beyond what 64 bits hold
+menu.toml:2:9: until: 2027-02-30: impossible date
+  hint: a day is a year, a month and a day of it, such as 2026-01-31
+menu.toml:4:1: title: defined twice
+  hint: defined before at menu.toml:3:1
+menu.toml:5:8: open: 25:00:00: hour cannot be greater 23
+menu.toml:6:1: opne: unknown key
+  hint: did you mean "open"?
+menu.toml:7:15: cooks[1]: 0xFFFFFFFFFFFFFFFFFF is beyond what 64 bits hold
+menu.toml:7:37: cooks[2]: 2027-13-01T00:00:00Z: impossible date
+  hint: a day is a year, a month and a day of it, such as 2026-01-31
+menu.toml:8:3: cooks[3]: 1e999 is beyond what 64 bits hold
+menu.toml:10:9: wine.grape: expected a string, found integer 1_0
+  hint: write it in quotes: "1_0"
+menu.toml:11:2: wine: defined twice
+  hint: defined before at menu.toml:9:2
+menu.toml:13:8: dish[0].name: 99_999_999_999_999_999_999 is beyond what 64 bits hold`
+	if diff := cmp.Diff(want, problems.Error()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if m.Title.Value != "a" || !m.Seats.Set || m.Seats.Value != 0 || len(m.Cooks.Value) != 1 {
+		t.Errorf("title %+v, seats %+v, cooks %+v", m.Title, m.Seats, m.Cooks)
+	}
+}
+
+// What makes the rest unreadable ends it, and what came before is told all the same.
+func TestParseStops(t *testing.T) {
+	for _, tc := range []struct{ name, text, want string }{
+		{"after a value", "a = 2027-02-30\n\nb = [1,\n", `menu.toml:1:5: a: 2027-02-30: impossible date
+  hint: a day is a year, a month and a day of it, such as 2026-01-31
+menu.toml:3:8: array is incomplete`},
+		{"after a key", "a = 1\na = 2\nb = yes\n", `menu.toml:2:1: a: defined twice
+  hint: defined before at menu.toml:1:1
+menu.toml:3:5: unexpected character U+0079 'y' at start of value
+  hint: write b = true`},
+		{"before a value", "b = \"x\na = 2027-02-30\n", "menu.toml:1:7: basic strings cannot have new lines\n  hint: the closing quote is missing"},
+		{"a table without a place", "a = 2027-02-30\n[a]\nb = 1\n", `menu.toml:1:5: a: 2027-02-30: impossible date
+  hint: a day is a year, a month and a day of it, such as 2026-01-31
+menu.toml:2:2: a: defined twice
+  hint: defined before at menu.toml:1:1`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			doc, problems := Parse("menu.toml", []byte(tc.text))
+			if doc != nil {
+				t.Error("there is a document")
+			}
+			if diff := cmp.Diff(tc.want, problems.Error()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseTellsOfSoManyImpossibleValues(t *testing.T) {
+	_, problems := Parse("menu.toml", []byte(strings.Repeat("[[dish]]\nname = 2027-02-30\n", 10*mostImpossible)))
+	if len(problems) != mostImpossible {
+		t.Errorf("%d problems, want %d", len(problems), mostImpossible)
+	}
+}
+
+// The library is the judge: what it takes is a document without problems unless
+// it is nested too deep, and what it does not take has some, all of them inside
+// the file.
 func FuzzDocument(f *testing.F) {
-	for _, s := range []string{example, "a = 1\na = 2\n", "[a]\n[a]\n", "[[a]]\n[a.b]\n[[a]]\n", "a.b = 1\n[a]\n", "a = [[1], [2]]\n", "a = {b = {c = 1}}"} {
+	for _, s := range []string{
+		example, "a = 1\na = 2\n", "[a]\n[a]\n", "[[a]]\n[a.b]\n[[a]]\n", "a.b = 1\n[a]\n", "a = [[1], [2]]\n", "a = {b = {c = 1}}",
+		"a = 2027-02-30\nb = 1\nb = 99999999999999999999\n", "a = [2027-02-30,\n1e999]\nb = [", "a = 1\n[[a]]\nb = 25:00:00",
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		doc, problems := Parse("menu.toml", data)
-		if (doc == nil) != problems.HasErrors() {
-			t.Fatalf("document %v, problems:\n%v", doc, problems)
+		if doc == nil && !problems.HasErrors() {
+			t.Fatal("neither a document nor a problem")
+		}
+		valid := toml.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), new(map[string]any)) == nil
+		if valid != (len(problems) == 0) && !strings.Contains(problems.Error(), "nested more than") && !bytes.Contains(data, []byte{0}) {
+			t.Fatalf("the library takes it: %v; problems:\n%v", valid, problems)
+		}
+		lines := bytes.Split(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), []byte("\n"))
+		for _, p := range problems {
+			if p.Pos.Line > len(lines) || p.Pos.Line > 0 && p.Pos.Column > len(lines[p.Pos.Line-1])+1 || p.Message == "" {
+				t.Errorf("a problem that points outside: %+v", p)
+			}
 		}
 		if doc == nil {
 			return
 		}
-		for _, p := range doc.Decode(new(menu)) {
+		for _, p := range append(problems, doc.Decode(new(menu))...) {
 			if p.Key == "" || p.Pos.Line == 0 || p.Message == "" {
 				t.Errorf("a problem that points nowhere: %+v", p)
 			}

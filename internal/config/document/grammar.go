@@ -14,6 +14,8 @@ var (
 	date        = regexp.MustCompile(`^[0-9]{4}-[0-9]+-[0-9]+`)
 )
 
+const dayHint = "a day is a year, a month and a day of it, such as 2026-01-31"
+
 // grammarHint guesses from a line that is not TOML what was meant. Where it is
 // sure, its message says more than the parser's; both may be empty.
 func grammarHint(line []byte) (message, hint string) {
@@ -38,7 +40,7 @@ func grammarHint(line []byte) (message, hint string) {
 	case strings.ContainsAny(value[:1], `"'[{`), number.MatchString(value):
 		return "", ""
 	case date.MatchString(value):
-		return "", "a day is a year, a month and a day of it, such as 2026-01-31"
+		return "", dayHint
 	}
 	switch strings.ToLower(value) {
 	case "true", "yes", "on":

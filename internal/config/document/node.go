@@ -37,6 +37,7 @@ type node struct {
 	named  Position // where the key stands
 	tables bool     // a list made by [[headers]]
 	header bool     // a table with a [header] of its own
+	wrong  bool     // what is wrong with it has been told
 }
 
 // member returns the key of a table, or nil.
@@ -60,7 +61,7 @@ func (n *node) found() string {
 	case kindTable, kindArray:
 		return "found a " + n.kind.String()
 	default:
-		return "found " + n.kind.String() + " " + n.text
+		return "found " + n.kind.String() + " " + cut(n.text, shown)
 	}
 }
 
@@ -70,6 +71,14 @@ func quoteCut(s string, most int) string {
 		return strconv.Quote(string(r[:most])) + "..."
 	}
 	return strconv.Quote(s)
+}
+
+// cut shortens the ASCII text of a number or a date.
+func cut(s string, most int) string {
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
 }
 
 // join returns the dotted path of name below parent.

@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -23,13 +24,16 @@ import (
 // of 100,000 clients and 10,000 rules takes.
 const MaxSize = 32 << 20
 
-// Document is a TOML file that was parsed without an error.
+// Document is a TOML file whose form is right; single values in it may be wrong.
 type Document struct {
 	root *node
 }
 
-// Parse reads a TOML document. On any problem the document is nil. The name is
-// used in positions only; nothing is opened.
+// Parse reads a TOML document and returns what makes it none. The document is nil
+// unless all of that is about single keys and values: keys that are defined
+// twice, and dates and numbers that cannot be. Of the former the first counts,
+// the latter decode as values of a wrong type do, without a word. The name is used
+// in positions only; nothing is opened.
 func Parse(name string, data []byte) (*Document, Problems) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // editors on Windows write a byte order mark
 	src := newSource(name, data)
@@ -42,13 +46,14 @@ func Parse(name string, data []byte) (*Document, Problems) {
 		return nil, Problems{*tree.tooDeep} // not shown to the library, which recurses
 	}
 	// The library is the judge of what is TOML; the tree only explains.
-	if err := toml.Unmarshal(data, new(map[string]any)); err != nil {
-		return nil, explain(src, err, tree.redefined)
-	}
-	if !complete {
+	err := toml.Unmarshal(data, new(map[string]any))
+	switch {
+	case err == nil && complete:
+		return &Document{root: tree.root}, nil
+	case err == nil:
 		return nil, Problems{{Pos: src.at(0), Message: "cannot be read as TOML"}}
 	}
-	return &Document{root: tree.root}, nil
+	return tree.explain(err, complete)
 }
 
 // unreadable finds what makes a file no text at all.
@@ -97,28 +102,43 @@ func invalidUTF8(b []byte) int {
 	return -1
 }
 
-// explain turns the library's error into problems. Where the tree saw keys
-// defined twice it knows all of them and where they were defined first; the
-// library's own words are added only when they are about another line.
-func explain(s *source, err error, redefined Problems) Problems {
-	pos := Position{File: s.file}
-	message := strings.TrimPrefix(err.Error(), "toml: ")
-	var at *toml.DecodeError
-	if errors.As(err, &at) {
-		pos.Line, pos.Column = at.Position()
+// explain turns the library's error into problems. The tree knows all keys that
+// are defined twice, with where they were defined first, and all values that
+// cannot be, where the library stops at the first; its own words are added only
+// when they are about another line, and then there is no document. There is none
+// either when a part of the file has no place in the tree.
+func (b *builder) explain(err error, complete bool) (*Document, Problems) {
+	problems := append(b.redefined, impossible(b.root, nil)...)
+	judged := judgement(b.src, err)
+	known := slices.ContainsFunc(problems, func(p Problem) bool { return p.Pos.Line == judged.Pos.Line })
+	switch {
+	case !known:
+		problems = append(problems, judged)
+	case !complete:
+		problems = append(problems, stopped(b.src, b.parser.Error()))
 	}
-	problems := redefined
-	for _, p := range redefined {
-		if p.Pos.Line == pos.Line {
-			problems.Sort()
-			return problems
-		}
-	}
-	better, hint := grammarHint(s.line(pos.Line))
-	if better != "" {
-		message = better
-	}
-	problems = append(problems, Problem{Pos: pos, Message: message, Hint: hint})
 	problems.Sort()
-	return problems
+	if !known || !complete || b.lost {
+		return nil, problems
+	}
+	return &Document{root: b.root}, problems
+}
+
+// judgement is what the library says.
+func judgement(s *source, err error) Problem {
+	p := Problem{Pos: Position{File: s.file}, Message: strings.TrimPrefix(err.Error(), "toml: ")}
+	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
+		p.Pos.Line, p.Pos.Column = at.Position()
+	}
+	return s.guess(p)
+}
+
+// guess adds to a problem what may have been meant in its line.
+func (s *source) guess(p Problem) Problem {
+	better, hint := grammarHint(s.line(p.Pos.Line))
+	if better != "" {
+		p.Message = better
+	}
+	p.Hint = hint
+	return p
 }
