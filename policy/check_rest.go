@@ -95,6 +95,13 @@ func (r *resolver) checkTest(i int) {
 		return
 	}
 	p := &r.src.Ports[ports[0]]
+	if !p.Origins.Holds(t.From) {
+		hint := "write the address of a client"
+		if p.Origins == UNIXOrigin {
+			hint = `write from = "unix"`
+		}
+		r.fail(where("from"), fmt.Sprintf("%s cannot connect to %q, which listens %s", fromText(t.From), t.To, p.Origins), "the session cannot happen: "+hint)
+	}
 	switch {
 	case p.Mode == Plaintext && t.TLS:
 		r.fail(where("tls"), quoted(t.To)+" takes plaintext only", "the session cannot happen: set tls = false")

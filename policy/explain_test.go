@@ -145,6 +145,50 @@ func TestRunTests(t *testing.T) {
 	}
 }
 
+// A session ends where it would really end, and a test has the same end.
+func TestWalk(t *testing.T) {
+	src := example()
+	src.Ports[0].DemandsCertificate = true
+	src.Ports[1].DemandsCertificate = true
+	src.Rules = append(src.Rules, policy.Rule{ID: "bare", From: []string{"10.6.0.1"}, To: []string{"config-server/*"}, TLS: policy.TLSAny, Owner: "us"})
+	set := compiled(t, src)
+	for _, c := range []struct{ session, want string }{
+		{"10.6.0.1:1 config-server/secure tls", "deny client_cert_missing at 1"},
+		{"10.6.0.1:1 config-server/secure tls cn:anything", "allow allowed at 2"},
+		{"10.6.0.1:1 config-server/secure", "deny not_tls at 1"},
+		{"10.6.0.1:1 config-server/upgrade tls", "deny client_cert_missing at 1"},
+		{"10.6.0.1:1 config-server/upgrade", "allow allowed at 2"},
+		{"10.7.0.1:1 config-server/secure tls", "deny client_cert_missing at 1"},
+		{"203.0.113.1:1 config-server/secure tls", "deny blocked at 0"},
+		{"10.2.0.5:9 config-server/secure tls cn:x", "deny identity_mismatch at 2"},
+		{"10.5.0.1:1 stat-server/secure tls", "audit-deny audit_rule at 2"},
+		{"10.9.0.1:1 stat-server/secure tls", "deny no_rule at 0"},
+	} {
+		facts, names := session(t, c.session)
+		facts.Identities = policy.NewIdentities(names...)
+		d, stage := set.Walk(facts)
+		if got := fmt.Sprintf("%v %s at %d", d.Verdict, d.Reason, stage); got != c.want {
+			t.Errorf("%s: %s, want %s", c.session, got, c.want)
+		}
+		src := *src
+		src.Tests = []policy.Test{{From: facts.Source, Identity: names, To: facts.Application + "/" + facts.Port, TLS: facts.TLS, Expect: d.Verdict}}
+		if set, faults := policy.Compile(&src, facts.Now); set != nil && len(set.RunTests()) > 0 {
+			t.Errorf("%s: %v", c.session, report(set.RunTests()))
+		} else if set == nil && d.Reason != policy.NotTLS {
+			t.Errorf("%s: %v", c.session, report(faults))
+		}
+	}
+	src.Tests = []policy.Test{{From: addrPort("10.6.0.1:1"), To: "config-server/secure", TLS: true, Expect: policy.Allow}}
+	want := []string{`E test[0].expect: 10.6.0.1:1 to config-server/secure: expected allow and got deny (client_cert_missing) | the port demands a client certificate; identity says what is in the client's`}
+	if diff := cmp.Diff(want, report(compiled(t, src).RunTests())); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var none *policy.Set
+	if d, stage := none.Walk(policy.Facts{}); d.Reason != policy.NoPolicy || stage != policy.AtAddresses {
+		t.Errorf("without a policy: %v at %d", d, stage)
+	}
+}
+
 func TestTestsRunAtTheTimeOfTheirPolicy(t *testing.T) {
 	src := example()
 	src.Tests = []policy.Test{{From: addrPort("10.4.0.1:1"), To: "stat-server/secure", TLS: true, Expect: policy.Allow}}

@@ -286,6 +286,26 @@ func TestOtherFaults(t *testing.T) {
 			`E test[0].tls: "app/secure" takes TLS only | the session cannot happen: set tls = true`}},
 		{"test with TLS in plaintext", test(func(t *policy.Test) { t.To = "app/plain" }), []string{
 			`E test[0].tls: "app/plain" takes plaintext only | the session cannot happen: set tls = false`}},
+		{"test of a source that cannot connect", func(r *policy.Source) {
+			for i, o := range []policy.Origins{policy.IPOrigin, policy.IPv4Origin, policy.IPv6Origin, policy.UNIXOrigin, policy.AnyOrigin} {
+				id := string(rune('a' + i))
+				r.Ports = append(r.Ports, policy.Port{Application: "sock", ID: id, Origins: o})
+				for _, from := range []string{"", "10.0.0.1:5", "[2001:db8::1]:5"} {
+					t := policy.Test{To: "sock/" + id}
+					if from != "" {
+						t.From = addrPort(from)
+					}
+					r.Tests = append(r.Tests, t)
+				}
+			}
+		}, []string{
+			`E test[0].from: a UNIX socket cannot connect to "sock/a", which listens on TCP, and not on a UNIX socket | the session cannot happen: write the address of a client`,
+			`E test[3].from: a UNIX socket cannot connect to "sock/b", which listens on an IPv4 address | the session cannot happen: write the address of a client`,
+			`E test[5].from: [2001:db8::1]:5 cannot connect to "sock/b", which listens on an IPv4 address | the session cannot happen: write the address of a client`,
+			`E test[6].from: a UNIX socket cannot connect to "sock/c", which listens on an IPv6 address | the session cannot happen: write the address of a client`,
+			`E test[7].from: 10.0.0.1:5 cannot connect to "sock/c", which listens on an IPv6 address | the session cannot happen: write the address of a client`,
+			`E test[10].from: 10.0.0.1:5 cannot connect to "sock/d", which listens on a UNIX socket, whose clients have no address | the session cannot happen: write from = "unix"`,
+			`E test[11].from: [2001:db8::1]:5 cannot connect to "sock/d", which listens on a UNIX socket, whose clients have no address | the session cannot happen: write from = "unix"`}},
 		{"test with an unasked identity", test(func(t *policy.Test) { t.To, t.Identity = "other/secure", identities([]string{"cn:a"}) }), []string{
 			`E test[0].identity: "other/secure" asks for no client certificate | set client_auth on the port, or leave identity out`}},
 	})

@@ -39,6 +39,11 @@ type Port struct {
 	Mode            Mode
 	ClientAuth      bool // a client certificate is asked for
 	Exposed         bool // it listens beyond loopback
+
+	// DemandsCertificate tells that a TLS handshake without a client certificate fails.
+	DemandsCertificate bool
+
+	Origins Origins // where connections can come from
 }
 
 // Name returns application/id.

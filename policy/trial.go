@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Facts returns what is known of the test's session after its handshake. now counts where
+// Facts returns what is known of the test's session at its end. now counts where
 // the test has no time of its own.
 func (t *Test) Facts(now time.Time) Facts {
 	application, id, _ := strings.Cut(t.To, "/")
@@ -39,11 +39,14 @@ func (s *Set) RunTests() []Fault {
 func (s *Set) runTest(f *faults, i int) {
 	t := &s.src.Tests[i]
 	facts := t.Facts(s.now)
-	d := s.Decide(&facts)
+	d, stage := s.Walk(facts)
 	if d.Verdict == t.Expect || d.Verdict == AuditDeny && t.Expect == Deny {
 		return
 	}
 	message := fmt.Sprintf("%s to %s: expected %s and got %s (%s)", fromText(t.From), t.To, t.Expect, d.Verdict, d.Reason)
+	if stage == AtAddresses {
+		facts.Judged = Early
+	}
 	f.fail(at(TestSection, i, "expect"), message, s.why(&d, &facts))
 }
 
@@ -66,6 +69,8 @@ func (s *Set) why(d *Decision, facts *Facts) string {
 		return "block " + quoted(d.Rule) + " comes before every rule"
 	case d.Reason == ClientNeedsTLS:
 		return "a client with require_tls connects from there"
+	case d.Reason == ClientCertMissing:
+		return "the port demands a client certificate; identity says what is in the client's"
 	case d.Rule != "":
 		return "rule " + quoted(d.Rule) + " lets it pass"
 	case d.Nearest == "":

@@ -83,19 +83,20 @@ func (x *explainer) session(tls bool) (explainedSession, policy.Verdict) {
 	if tls {
 		s.Mode = modeTLS
 	}
-	facts := x.facts(x.port, tls, policy.Early, x.now)
+	facts := x.facts(x.port, tls, x.now)
+	d, stage := x.set.Walk(facts)
+	switch stage {
+	case policy.AtHandshake:
+		s.Moment, s.Detail = momentHandshake, x.refusal(d.Reason)
+	case policy.AtEnd:
+		s.Moment = momentFinal
+	}
+	facts.Judged = policy.Final
+	if stage == policy.AtAddresses {
+		facts.Judged = policy.Early
+	}
 	trace := x.set.Explain(&facts)
-	if trace.Decision.Verdict.Passes() {
-		facts.Judged, s.Moment = policy.Final, momentFinal
-		trace = x.set.Explain(&facts)
-	}
 	s.Rules = x.rules(trace.Rules)
-	d := trace.Decision
-	if s.Moment == momentFinal {
-		if reason, detail := x.refusal(tls); reason != "" {
-			s.Moment, s.Detail, d = momentHandshake, detail, policy.Decision{Reason: reason}
-		}
-	}
 	s.Verdict, s.Reason, s.Meaning = d.Verdict.String(), string(d.Reason), meaning(d.Reason)
 	s.Rule, s.Nearest, s.Failed = d.Rule, d.Nearest, d.Failed.String()
 	s.Limits = x.ruleLimits(&d)
@@ -105,17 +106,13 @@ func (x *explainer) session(tls bool) (explainedSession, policy.Verdict) {
 	return s, d.Verdict
 }
 
-// refusal says why the port itself refuses a client that the policy may let pass.
-func (x *explainer) refusal(tls bool) (policy.Reason, string) {
-	mode, auth := x.port.Mode, x.port.ClientAuth
-	switch {
-	case !tls && mode.Value == config.ModeSecure:
-		return policy.NotTLS, fmt.Sprintf("the port's mode is %q (%s)", mode.Value, mode.Pos)
-	case tls && auth.Value == config.ClientAuthRequire && len(x.identities) == 0:
-		return policy.ClientCertMissing, fmt.Sprintf("the port's client_auth is %q%s; --identity says what the client's certificate says", auth.Value, writtenAt(auth))
-	default:
-		return "", ""
+// refusal says where it is written that the port itself refuses a client that the policy may let pass.
+func (x *explainer) refusal(reason policy.Reason) string {
+	if reason == policy.NotTLS {
+		return fmt.Sprintf("the port's mode is %q (%s)", x.port.Mode.Value, x.port.Mode.Pos)
 	}
+	auth := x.port.ClientAuth
+	return fmt.Sprintf("the port's client_auth is %q%s; --identity says what the client's certificate says", auth.Value, writtenAt(auth))
 }
 
 // meaning returns the sentence of a reason code.

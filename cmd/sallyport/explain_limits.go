@@ -49,7 +49,7 @@ func (x *explainer) lockout() *explainedLockout {
 	if l.Failures == 0 {
 		return nil
 	}
-	facts := x.facts(x.port, false, policy.Early, x.now)
+	facts := x.facts(x.port, false, x.now)
 	return &explainedLockout{
 		Failures: l.Failures,
 		Window:   l.Window.Seconds(),

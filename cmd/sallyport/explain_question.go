@@ -140,17 +140,15 @@ func writtenAt[T any](value config.Inherited[T]) string {
 
 // reaches refuses a client that could not even connect.
 func (q *question) reaches(port *portPlan) error {
-	listen := port.Listen.Value
-	switch {
-	case port.ProxyProtocol || listen.Network == "systemd":
-		return nil // whatever the header says, or the socket is
-	case !q.from.IsValid() && listen.Network != "unix":
-		return fmt.Errorf("--from unix: %s listens on %s (%s), and not on a UNIX socket", port.Name(), listen, port.Listen.Pos)
-	case q.from.IsValid() && listen.Network == "unix":
-		return fmt.Errorf("--from %s: %s listens on %s (%s), whose clients have no address; use --from unix", q.source(), port.Name(), listen, port.Listen.Pos)
-	default:
+	origins := port.ForPolicy().Origins
+	if origins.Holds(q.from) {
 		return nil
 	}
+	hint := ""
+	if origins == policy.UNIXOrigin {
+		hint = "; use --from unix"
+	}
+	return fmt.Errorf("--from %s: %s is %s (%s): it listens %s%s", q.source(), port.Name(), port.Listen.Value, port.Listen.Pos, origins, hint)
 }
 
 // source writes who connects as the log does.
@@ -165,14 +163,14 @@ func (q *question) source() string {
 	}
 }
 
-// facts is what is known of the connection at one moment.
-func (q *question) facts(port *portPlan, tls bool, judged policy.Moment, now time.Time) policy.Facts {
+// facts is what is known of the connection at its end.
+func (q *question) facts(port *portPlan, tls bool, now time.Time) policy.Facts {
 	f := policy.Facts{
 		Application: port.Application,
 		Port:        port.ID.Value,
 		Source:      q.from,
 		Peer:        q.from,
-		Judged:      judged,
+		Judged:      policy.Final,
 		TLS:         tls,
 		ServerName:  q.serverName,
 		Identities:  policy.NewIdentities(q.identities...),

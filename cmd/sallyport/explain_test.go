@@ -137,8 +137,9 @@ func TestExplainExitCodes(t *testing.T) {
 		{"--from 10.2.0.5 --to a/plain --identity cn:x", exitUsage, "--identity: a/plain is a plaintext port"},
 		{"--from 10.2.0.5 --to a/tls --identity cn:x", exitUsage,
 			`--identity: a/tls asks no client for a certificate: client_auth is "none" (default); set it to "request" or "require", or leave --identity out` + "\n"},
-		{"--from unix --to a/plain", exitUsage, "--from unix: a/plain listens on 127.0.0.1:0 (config.toml:15:10), and not on a UNIX socket\n"},
-		{"--from 10.2.0.5 --to a/socket", exitUsage, "--from 10.2.0.5: a/socket listens on unix:a.sock (config.toml:33:10), whose clients have no address; use --from unix\n"},
+		{"--from unix --to a/plain", exitUsage, "--from unix: a/plain is 127.0.0.1:0 (config.toml:15:10): it listens on an IPv4 address\n"},
+		{"--from 10.2.0.5 --to a/socket", exitUsage, "--from 10.2.0.5: a/socket is unix:a.sock (config.toml:33:10): it listens on a UNIX socket, whose clients have no address; use --from unix\n"},
+		{"--from 2001:db8::5 --to a/plain", exitUsage, "--from 2001:db8::5: a/plain is 127.0.0.1:0 (config.toml:15:10): it listens on an IPv4 address\n"},
 		{"a/plain", exitUsage, `unknown command "a/plain"`},
 	} {
 		t.Run(c.args, func(t *testing.T) {

@@ -62,18 +62,46 @@ func (c *checker) policy(raw rawPolicy) Policy {
 // PolicyPorts returns the ports of all applications as rules know them.
 func (cfg *Config) PolicyPorts() []policy.Port {
 	var ports []policy.Port
-	for _, app := range cfg.Applications {
-		for _, p := range app.Ports {
-			ports = append(ports, policy.Port{
-				Application: p.Application,
-				ID:          p.ID.Value,
-				Mode:        policyMode(p.Mode.Value),
-				ClientAuth:  p.Mode.Value != ModePlaintext && p.ClientAuth.Value != ClientAuthNone,
-				Exposed:     !p.Listen.Value.Local(),
-			})
+	for i := range cfg.Applications {
+		for j := range cfg.Applications[i].Ports {
+			ports = append(ports, cfg.Applications[i].Ports[j].ForPolicy())
 		}
 	}
 	return ports
+}
+
+// ForPolicy returns the port as rules know it.
+func (p *Port) ForPolicy() policy.Port {
+	tls, auth := p.Mode.Value != ModePlaintext, p.ClientAuth.Value
+	return policy.Port{
+		Application: p.Application,
+		ID:          p.ID.Value,
+		Mode:        policyMode(p.Mode.Value),
+		ClientAuth:  tls && auth != ClientAuthNone,
+		Exposed:     !p.Listen.Value.Local(),
+
+		DemandsCertificate: tls && auth == ClientAuthRequire,
+		Origins:            p.origins(),
+	}
+}
+
+// origins says where the port's connections can come from.
+func (p *Port) origins() policy.Origins {
+	if p.ProxyProtocol {
+		return policy.AnyOrigin
+	}
+	switch p.Listen.Value.Network {
+	case "tcp":
+		return policy.IPOrigin
+	case "tcp4":
+		return policy.IPv4Origin
+	case "tcp6":
+		return policy.IPv6Origin
+	case "unix":
+		return policy.UNIXOrigin
+	default:
+		return policy.AnyOrigin
+	}
 }
 
 func policyMode(m Mode) policy.Mode {

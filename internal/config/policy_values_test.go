@@ -248,6 +248,20 @@ listen = ":3"
 mode = "auto-detect"
 client_auth = "none"
 [[application.port]]
+id = "six"
+listen = "[2001:db8::1]:4"
+mode = "plaintext"
+[[application.port]]
+id = "headed"
+listen = "0.0.0.0:5"
+mode = "plaintext"
+proxy_protocol = "require"
+proxy_trusted = ["10.0.0.1"]
+[[application.port]]
+id = "passed"
+listen = "systemd:passed"
+mode = "plaintext"
+[[application.port]]
 id = "socket"
 listen = "unix:a.sock"
 mode = "secure"
@@ -257,10 +271,13 @@ client_auth = "require"
 		t.Fatalf("problems:\n%v", problems)
 	}
 	want := []policy.Port{
-		{Application: "a", ID: "plain", Mode: policy.Plaintext, Exposed: true},
-		{Application: "a", ID: "secure", Mode: policy.Secure, ClientAuth: true},
-		{Application: "b", ID: "auto", Mode: policy.AutoDetect, Exposed: true},
-		{Application: "b", ID: "socket", Mode: policy.Secure, ClientAuth: true},
+		{Application: "a", ID: "plain", Mode: policy.Plaintext, Exposed: true, Origins: policy.IPv4Origin},
+		{Application: "a", ID: "secure", Mode: policy.Secure, ClientAuth: true, Origins: policy.IPv4Origin},
+		{Application: "b", ID: "auto", Mode: policy.AutoDetect, Exposed: true, Origins: policy.IPOrigin},
+		{Application: "b", ID: "six", Mode: policy.Plaintext, Exposed: true, Origins: policy.IPv6Origin},
+		{Application: "b", ID: "headed", Mode: policy.Plaintext, Exposed: true},
+		{Application: "b", ID: "passed", Mode: policy.Plaintext},
+		{Application: "b", ID: "socket", Mode: policy.Secure, ClientAuth: true, DemandsCertificate: true, Origins: policy.UNIXOrigin},
 	}
 	if diff := cmp.Diff(want, cfg.PolicyPorts()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
