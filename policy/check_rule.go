@@ -143,8 +143,8 @@ func DayText(t time.Time) string {
 // ExpiryNotice is how long before its last day [Compile] warns of a rule.
 const ExpiryNotice = 14 * 24 * time.Hour
 
-// Expiring returns a warning for every rule that has expired or will within notice. Rules
-// that are off are left out.
+// Expiring returns a warning for every rule that has expired, or whose last day is at most
+// notice away, by the calendar of UTC. Rules that are off are left out.
 func Expiring(src *Source, now time.Time, notice time.Duration) []Fault {
 	var f faults
 	for i := range src.Rules {
@@ -152,14 +152,14 @@ func Expiring(src *Source, now time.Time, notice time.Duration) []Fault {
 		if rule.Expires.IsZero() || rule.Mode == Off {
 			continue
 		}
-		end := dayOf(rule.Expires).AddDate(0, 0, 1)
+		left := dayOf(rule.Expires).Sub(dayOf(now)) // whole days, as they are told
 		where := at(AllowSection, i, "expires")
 		switch {
-		case !now.Before(end):
+		case left < 0:
 			f.warn(where, fmt.Sprintf("rule %q expired on %s and allows nothing any more", rule.ID, DayText(rule.Expires)),
 				"prolong it if it is still needed, or remove it")
-		case end.Sub(now) <= notice:
-			f.warn(where, fmt.Sprintf("rule %q expires on %s, in %s", rule.ID, DayText(rule.Expires), inDays(dayOf(rule.Expires).Sub(dayOf(now)))),
+		case left <= notice:
+			f.warn(where, fmt.Sprintf("rule %q expires on %s, in %s", rule.ID, DayText(rule.Expires), inDays(left)),
 				"prolong it if it is still needed")
 		}
 	}

@@ -225,8 +225,8 @@ func TestExpiryFaults(t *testing.T) {
 		return func(s *policy.Source) { s.Rules[0].Expires = day(date) }
 	}
 	checkFaults(t, []faultCase{
-		{"long valid", expiring("2026-06-15"), nil},
-		{"soon", expiring("2026-06-14"), []string{`W allow[0].expires: rule "first" expires on 2026-06-14, in 13 days | prolong it if it is still needed`}},
+		{"long valid", expiring("2026-06-16"), nil},
+		{"soon", expiring("2026-06-15"), []string{`W allow[0].expires: rule "first" expires on 2026-06-15, in 14 days | prolong it if it is still needed`}},
 		{"tomorrow", expiring("2026-06-02"), []string{`W allow[0].expires: rule "first" expires on 2026-06-02, in 1 day | prolong it if it is still needed`}},
 		{"today", expiring("2026-06-01"), []string{`W allow[0].expires: rule "first" expires on 2026-06-01, in less than a day | prolong it if it is still needed`}},
 		{"over", expiring("2026-05-31"), []string{`W allow[0].expires: rule "first" expired on 2026-05-31 and allows nothing any more | prolong it if it is still needed, or remove it`}},
@@ -234,8 +234,14 @@ func TestExpiryFaults(t *testing.T) {
 	})
 	src := sound()
 	expiring("2026-07-01")(src)
-	if got := policy.Expiring(src, today, 60*24*time.Hour); len(got) != 1 {
-		t.Errorf("within 60 days: %v", report(got))
+	for _, c := range []struct {
+		hour, days int
+		want       int
+	}{{0, 60, 1}, {0, 30, 1}, {23, 30, 1}, {0, 29, 0}, {23, 29, 0}} {
+		now, notice := day("2026-06-01").Add(time.Duration(c.hour)*time.Hour), time.Duration(c.days)*24*time.Hour
+		if got := policy.Expiring(src, now, notice); len(got) != c.want {
+			t.Errorf("30 days before, at %d:00, within %d days: %v", c.hour, c.days, report(got))
+		}
 	}
 }
 
