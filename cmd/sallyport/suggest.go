@@ -25,7 +25,7 @@ first policy comes into being like this: set all = true in [audit], let everybod
 time, and review what suggest makes of the log.
 
 Each source address becomes a client, with its source ports if it looks bound to them, and with the
-identity that all of its certificates had in common. Each port becomes a rule that names its
+identity that all of its certificates had in common, or those of a few certificates. Each port becomes a rule that names its
 clients. Nothing is allowed on a port, or from an address, that was not seen.
 
 The log may be text or JSON, as it is or as journalctl, syslog and containers wrap it, and compressed

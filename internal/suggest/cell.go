@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"sallyport/policy"
 )
 
 // place is what the sessions of a cell have in common.
@@ -24,9 +22,9 @@ func (p *place) destination() string { return p.application + "/" + p.port }
 type cell struct {
 	counts
 	sourcePorts sightings
-	identities  []policy.Identity // that all sessions showed, best first
-	subject     string            // of the last certificate, cut
-	nearest     string            // rule of the last denial, with the condition that failed
+	shown       certificates
+	subject     string // of the last certificate, cut
+	nearest     string // rule of the last denial, with the condition that failed
 	condition   string
 }
 
@@ -61,7 +59,7 @@ func (s *Survey) enter(one *session) cause {
 		if s.cells == nil {
 			s.cells = make(map[place]*cell)
 		}
-		c = &cell{identities: one.identities}
+		c = new(cell)
 		// The strings of a record are parts of its line, which would stay in memory with them.
 		at.application, at.port = strings.Clone(at.application), strings.Clone(at.port)
 		s.cells[at] = c
@@ -72,9 +70,7 @@ func (s *Survey) enter(one *session) cause {
 	}
 	c.counts.add(&sum)
 	c.sourcePorts.add(sighting{one.source.Port(), 1})
-	if !slices.Equal(c.identities, one.identities) {
-		c.identities = common(c.identities, one.identities)
-	}
+	c.shown.add(one.identities)
 	c.remark(one)
 	return nothing
 }

@@ -30,6 +30,8 @@ type clientNote struct {
 	subject     string
 	nearest     string
 	condition   string
+	someShown   bool // certificates that a rule could name, which it does not
+	tooMany     bool // of them
 }
 
 // ruleNote is what is known of the sessions that a rule is for.
@@ -42,12 +44,31 @@ type ruleNote struct {
 
 // person is whom a client definition stands for.
 type person struct {
-	source   netip.Addr
-	identity policy.Identity // zero if none is demanded
+	source  netip.Addr
+	demands string // the identities of which one is demanded; empty if none is
 }
 
-func comparePersons(a, b person) int {
-	return cmp.Or(a.source.Compare(b.source), compareIdentities(a.identity, b.identity))
+// group is what a person did.
+type group struct {
+	person
+	identities []policy.Identity
+	entries    []entry
+}
+
+// groups are those of all persons.
+type groups map[person]*group
+
+// add adds what the person at a source did who has one of the identities.
+func (g groups) add(source netip.Addr, identities []policy.Identity, entries ...entry) {
+	who := person{source, demands(identities)}
+	if g[who] == nil {
+		g[who] = &group{person: who, identities: identities}
+	}
+	g[who].entries = append(g[who].entries, entries...)
+}
+
+func compareGroups(a, b *group) int {
+	return cmp.Or(a.source.Compare(b.source), slices.CompareFunc(a.identities, b.identities, compareIdentities))
 }
 
 // entry is a cell with its place.
@@ -59,23 +80,23 @@ type entry struct {
 // Draft returns rules for everything that was read so far.
 func (s *Survey) Draft() *Draft {
 	d := &Draft{incomplete: s.omitted[noRoom].count > 0}
-	persons := make(map[person][]entry)
+	all := make(groups)
 	for source, entries := range s.bySource() {
-		assign(source, entries, persons)
+		all.assign(source, entries)
 	}
 	names, ids := s.taken()
 	demands := make(map[demand]*ruleDraft)
-	for _, who := range slices.SortedFunc(maps.Keys(persons), comparePersons) {
-		entries := persons[who]
+	for _, who := range slices.SortedFunc(maps.Values(all), compareGroups) {
+		entries := who.entries
 		slices.SortFunc(entries, func(a, b entry) int {
 			return cmp.Or(cmp.Compare(a.application, b.application), cmp.Compare(a.port, b.port), cmp.Compare(a.speech, b.speech))
 		})
 		name := policy.LoopbackName
 		if who.source.IsValid() {
 			name = names.unique("seen-" + strings.ReplaceAll(who.source.String(), ":", "-"))
-			d.addClient(name, who, entries, s.ephemeral())
+			d.addClient(name, who, s.ephemeral())
 		}
-		addDemands(demands, name, who, entries)
+		addDemands(demands, name, who.source, entries)
 	}
 	d.addRules(demands, ids)
 	return d
@@ -91,13 +112,14 @@ func (s *Survey) bySource() map[netip.Addr][]entry {
 
 // assign finds out who was behind one source address. What always came with the same identity is one
 // person; of several such identities the one that covers the most ports counts, so that there are few
-// persons. Everything else is a person without one, as are all behind UNIX sockets.
-func assign(source netip.Addr, entries []entry, persons map[person][]entry) {
+// persons. What came with one of a few certificates is a person with any of those. Everything else is a
+// person without, as are all behind UNIX sockets.
+func (g groups) assign(source netip.Addr, entries []entry) {
 	rest := entries
 	for source.IsValid() {
 		covered := make(map[policy.Identity]int)
 		for _, e := range rest {
-			for _, identity := range e.identities {
+			for _, identity := range e.shown.common {
 				covered[identity]++
 			}
 		}
@@ -107,25 +129,32 @@ func assign(source netip.Addr, entries []entry, persons map[person][]entry) {
 		best := slices.MinFunc(slices.Collect(maps.Keys(covered)), func(a, b policy.Identity) int {
 			return cmp.Or(cmp.Compare(covered[b], covered[a]), compareIdentities(a, b))
 		})
-		who := person{source, best}
 		var others []entry
 		for _, e := range rest {
-			if slices.Contains(e.identities, best) {
-				persons[who] = append(persons[who], e)
+			if slices.Contains(e.shown.common, best) {
+				g.add(source, []policy.Identity{best}, e)
 			} else {
 				others = append(others, e)
 			}
 		}
 		rest = others
 	}
-	if len(rest) > 0 {
-		persons[person{source: source}] = rest
+	for _, e := range rest {
+		if !source.IsValid() {
+			g.add(source, nil, e)
+			continue
+		}
+		g.add(source, e.shown.any(), e)
 	}
 }
 
-func (d *Draft) addClient(name string, who person, entries []entry, ephemeral policy.PortRange) {
+func (d *Draft) addClient(name string, who *group, ephemeral policy.PortRange) {
 	var note clientNote
-	for _, e := range entries {
+	for _, e := range who.entries {
+		if len(who.identities) == 0 {
+			note.someShown = note.someShown || e.shown.tooMany || len(e.shown.lists) > 0
+			note.tooMany = note.tooMany || e.shown.tooMany
+		}
 		note.add(&e.counts)
 		note.sourcePorts.addAll(&e.sourcePorts)
 		note.subject = cmp.Or(note.subject, e.subject)
@@ -134,12 +163,10 @@ func (d *Draft) addClient(name string, who person, entries []entry, ephemeral po
 		}
 	}
 	client := policy.Client{
-		Name:      name,
-		Addresses: []netip.Prefix{netip.PrefixFrom(who.source, who.source.BitLen())},
-		Ports:     note.sourcePorts.bound(ephemeral),
-	}
-	if who.identity != (policy.Identity{}) {
-		client.Identities = []policy.Identity{who.identity}
+		Name:       name,
+		Addresses:  []netip.Prefix{netip.PrefixFrom(who.source, who.source.BitLen())},
+		Ports:      note.sourcePorts.bound(ephemeral),
+		Identities: who.identities,
 	}
 	d.Clients = append(d.Clients, client)
 	d.clients = append(d.clients, note)

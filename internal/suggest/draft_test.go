@@ -93,6 +93,16 @@ func TestWhoIsBehindAnAddress(t *testing.T) {
 		{"the one in common", []string{line(`peer_identities="uri:x:a dns:b"`), line(`peer_identities="uri:x:c dns:b"`)},
 			[]string{"dns:b: config-server/secure required"}},
 		{"none in common", []string{line("peer_identities=dns:a"), line("peer_identities=dns:b")},
+			[]string{"dns:a dns:b: config-server/secure required"}},
+		{"as few as cover all", []string{line(`peer_identities="uri:x:a dns:b"`), line(`peer_identities="uri:x:c dns:b"`), line("peer_identities=cn:d")},
+			[]string{"dns:b cn:d: config-server/secure required"}},
+		{"several here and one there", []string{line("peer_identities=dns:a"), line("peer_identities=dns:b"), line("peer_identities=dns:b", "port=b")},
+			[]string{"dns:a dns:b: config-server/secure required", "dns:b: config-server/b required"}},
+		{"the same several on two ports", []string{line("peer_identities=dns:a"), line("peer_identities=dns:b"), line("peer_identities=dns:b", "port=b"), line("peer_identities=dns:a", "port=b")},
+			[]string{"dns:a dns:b: config-server/b required, config-server/secure required"}},
+		{"as many as are listed", certificatesSeen(mostCertificates),
+			[]string{"dns:a0 dns:a1 dns:a2 dns:a3 dns:a4 dns:a5 dns:a6 dns:a7: config-server/secure required"}},
+		{"too many", certificatesSeen(mostCertificates + 1),
 			[]string{": config-server/secure required"}},
 		{"once without", []string{line("peer_identities=dns:a"), line()},
 			[]string{": config-server/secure required"}},
@@ -126,6 +136,35 @@ func TestWhoIsBehindAnAddress(t *testing.T) {
 				t.Errorf("clients (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// certificatesSeen are sessions of one client with so many certificates.
+func certificatesSeen(n int) (lines []string) {
+	for i := range n {
+		lines = append(lines, line(fmt.Sprintf("peer_identities=dns:a%d", i)))
+	}
+	return lines
+}
+
+// A client that is not asked for its identity is one that a reviewer has to look at.
+func TestMissingIdentitiesAreLoud(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		lines      []string
+	}{
+		{"too many", "# CAREFUL: it showed more than 8 different certificates.", certificatesSeen(9)},
+		{"some without", "# CAREFUL: some of its connections showed a certificate and others did not.", []string{line("peer_identities=dns:a"), line()}},
+		{"nothing to demand", "# CAREFUL: it showed a certificate, but the log has no identity in it", []string{line(`peer_subject="CN=x"`)}},
+		{"none where one was demanded", "# CAREFUL: a rule demanded an identity of it, and it showed none.", []string{line("reason=identity_missing")}},
+		{"several", "# It showed several certificates. Any of these passes;", certificatesSeen(2)},
+	} {
+		if got := draftOf(t, c.lines...); !strings.Contains(got, c.want) {
+			t.Errorf("%s: want %q in\n%s", c.name, c.want, got)
+		}
+	}
+	if got := draftOf(t, line(), line("peer_identities=dns:a", "source=10.2.0.9:1")); strings.Contains(got, "CAREFUL") {
+		t.Errorf("loud without a cause:\n%s", got)
 	}
 }
 

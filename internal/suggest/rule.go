@@ -42,7 +42,7 @@ type ruleDraft struct {
 }
 
 // addDemands adds a client to the rules that it needs. Its entries are sorted by port.
-func addDemands(demands map[demand]*ruleDraft, name string, who person, entries []entry) {
+func addDemands(demands map[demand]*ruleDraft, name string, source netip.Addr, entries []entry) {
 	for len(entries) > 0 {
 		n := 1
 		for n < len(entries) && entries[n].destination() == entries[0].destination() {
@@ -50,7 +50,7 @@ func addDemands(demands map[demand]*ruleDraft, name string, who person, entries 
 		}
 		same := entries[:n]
 		entries = entries[n:]
-		d := demand{same[0].application, same[0].port, tlsDemand(same), !who.source.IsValid()}
+		d := demand{same[0].application, same[0].port, tlsDemand(same), !source.IsValid()}
 		rule := demands[d]
 		if rule == nil {
 			rule = &ruleDraft{note: ruleNote{local: d.local, crowds: make(map[netip.Prefix]int)}}
@@ -63,7 +63,7 @@ func addDemands(demands map[demand]*ruleDraft, name string, who person, entries 
 				rule.note.unknown += e.sessions
 			}
 		}
-		if network := networkOf(who.source); network.IsValid() {
+		if network := networkOf(source); network.IsValid() {
 			rule.note.crowds[network]++
 		}
 	}

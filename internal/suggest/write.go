@@ -107,12 +107,38 @@ func (w *writer) client(c *policy.Client, note *clientNote) {
 		w.comment("ports: any. What was seen (%s) looks chosen by its system. To pin the client,", &note.sourcePorts)
 		w.comment(`bind it to a few ports below the ephemeral range and name them, as in ports = ["20001-20004"].`)
 	}
-	switch {
-	case len(c.Identities) > 0:
-		w.list("identities", each(c.Identities, policy.Identity.String))
-	case note.subject != "":
-		w.comment("identities: it showed a certificate, but the log has no identity that all of its connections had in common.")
+	if len(c.Identities) > 1 {
+		w.comment("It showed several certificates. Any of these passes; leave in those that are right.")
 	}
+	if len(c.Identities) > 0 {
+		w.list("identities", each(c.Identities, policy.Identity.String))
+		return
+	}
+	w.unidentified(note)
+}
+
+// unidentified says why a client is not asked for an identity, where that could be expected.
+func (w *writer) unidentified(note *clientNote) {
+	var why string
+	switch {
+	case note.tooMany:
+		why = fmt.Sprintf("it showed more than %d different certificates", mostCertificates)
+	case note.someShown:
+		why = "some of its connections showed a certificate and others did not"
+	case note.subject != "":
+		why = "it showed a certificate, but the log has no identity in it that a rule can demand"
+	case note.unnamed():
+		why = "a rule demanded an identity of it, and it showed none"
+	default:
+		return
+	}
+	w.comment("CAREFUL: %s.", why)
+	w.comment("Without identities here, whoever connects from this address passes, with any certificate or none.")
+}
+
+// unnamed reports whether a client failed to show an identity that was demanded.
+func (c *counts) unnamed() bool {
+	return c.reasons[slices.Index(helped[:], policy.IdentityMissing)]+c.reasons[slices.Index(helped[:], policy.IdentityMismatch)] > 0
 }
 
 // strayed reports whether a pinned client came from another source port.
