@@ -43,6 +43,7 @@ SERVER-NAME or for none, and from which level of the configuration it comes.`,
 			return fmt.Errorf("%q: a server name goes with --explain-certificate", args[0])
 		}
 		p := drawUp(*path, certs.NewLoader())
+		p.socketDirs()
 		plan, problems := p.plan, notice.apply(p, time.Now())
 		printProblems(cmd.ErrOrStderr(), problems)
 		if problems.HasErrors() || *strict && len(problems) > 0 {

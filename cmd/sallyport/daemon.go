@@ -180,6 +180,9 @@ func (d *daemon) install(next *plan, selfMade *certs.Credentials, stage *listene
 
 // stage opens the sockets of a plan that are not open yet.
 func (d *daemon) stage(ctx context.Context, next *plan) (*listener.Stage, config.Problems) {
+	if problem := next.makeStateDir(); problem != nil {
+		return nil, config.Problems{*problem}
+	}
 	var wanted []listener.Spec
 	for i := range next.ports {
 		wanted = append(wanted, next.ports[i].spec)
