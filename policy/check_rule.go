@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -56,7 +57,7 @@ func (r *resolver) checkRule(i int) {
 	r.checkReach(i)
 	r.checkLimits(&rule.Limits, where)
 	r.checkPeriod(rule, where)
-	if rule.Owner == "" {
+	if strings.TrimSpace(rule.Owner) == "" {
 		r.warn(where("owner"), "rule "+quoted(rule.ID)+" has no owner", "say who can answer whether it is still needed")
 	}
 }

@@ -197,6 +197,8 @@ func TestRuleFaults(t *testing.T) {
 		}), []string{
 			`W allow[1].from[1]: "10.9.0.0/16" says the same as "10.9.0.0/16" before it`,
 			`W allow[1].to[1]: "other/secure" is named already by what comes before it`}},
+		{"an owner of spaces", add(func(r *policy.Rule) { r.Owner = " \t" }), []string{
+			`W allow[1].owner: rule "second" has no owner | say who can answer whether it is still needed`}},
 		{"no port fits", add(func(r *policy.Rule) { r.To = []string{"app/plain"} }), []string{
 			`E allow[1].to[0]: the rule can never allow anything here: "app/plain" takes plaintext only and the rule's tls is "required" | tls is one of "required", "any" or "plaintext"; "required" is the default`}},
 		{"no port of an application fits", add(func(r *policy.Rule) { r.To, r.TLS = []string{"other/*"}, policy.PlaintextOnly }), []string{
