@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sallyport/policy"
 )
 
 // place is what the sessions of a cell have in common.
@@ -26,6 +28,7 @@ type cell struct {
 	subject     string // of the last certificate, cut
 	nearest     string // rule of the last denial, with the condition that failed
 	condition   string
+	untimely    []string // rules outside of whose days it was, ascending
 }
 
 // counts are how many sessions there were, when and why they would have been denied.
@@ -87,6 +90,22 @@ func (c *cell) remark(one *session) {
 		keep(&c.nearest, one.nearest)
 		keep(&c.condition, one.condition)
 	}
+	if one.nearest != "" && (one.reason == policy.Expired || one.reason == policy.NotYetValid) {
+		c.untimely = noteRule(c.untimely, one.nearest)
+	}
+}
+
+// mostUntimely bounds how many rules are named that expired.
+const mostUntimely = 3
+
+// noteRule adds the name of a rule to those that are kept.
+func noteRule(kept []string, name string) []string {
+	at, found := slices.BinarySearch(kept, name)
+	if found || at == mostUntimely {
+		return kept
+	}
+	kept = slices.Insert(kept, at, strings.Clone(name))
+	return kept[:min(len(kept), mostUntimely)]
 }
 
 func (s *Survey) most() int {

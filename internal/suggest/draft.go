@@ -21,6 +21,8 @@ type Draft struct {
 	rules   []ruleNote   // for each of Rules
 	counts
 	incomplete bool
+	unusable   int // records that may need a rule, too
+	records    int
 }
 
 // clientNote is what is known of a client beside its definition.
@@ -40,6 +42,7 @@ type ruleNote struct {
 	local   bool                 // UNIX sockets
 	unknown int                  // sessions of which it is not known what they spoke
 	crowds  map[netip.Prefix]int // clients by network
+	rules   []string             // that would have allowed them on another day
 }
 
 // person is whom a client definition stands for.
@@ -79,7 +82,7 @@ type entry struct {
 
 // Draft returns rules for everything that was read so far.
 func (s *Survey) Draft() *Draft {
-	d := &Draft{incomplete: s.omitted[noRoom].count > 0}
+	d := &Draft{incomplete: s.omitted[noRoom].count > 0, unusable: s.unusable(), records: s.records}
 	all := make(groups)
 	for source, entries := range s.bySource() {
 		all.assign(source, entries)

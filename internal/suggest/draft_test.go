@@ -60,9 +60,36 @@ func TestFile(t *testing.T) {
 }
 
 func TestNothing(t *testing.T) {
-	const want = "# Suggested by sallyport: nothing. No session in the log needs a rule.\n"
-	if diff := cmp.Diff(want, draftOf(t)); diff != "" {
-		t.Errorf("file (-want +got):\n%s", diff)
+	for _, c := range []struct{ log, want string }{
+		{"", "There is no record of a session in the log."},
+		{"other\n", "There is no record of a session in the log."},
+		{line("verdict=allow", "reason=allowed"), "No session in the log needs a rule."},
+		{line("source=****") + line("source=x") + line("verdict=allow"), "But 2 records in the log could not be used, and may need rules."},
+	} {
+		var s Survey
+		var text strings.Builder
+		s.Read(strings.NewReader(c.log))
+		if err := s.Draft().Write(&text); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff("# Suggested by sallyport: nothing. "+c.want+"\n", text.String()); diff != "" {
+			t.Errorf("file (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// What expired is prolonged or given up: a rule without a last day in its place is a decision.
+func TestRuleThatExpiredIsNamed(t *testing.T) {
+	got := draftOf(t,
+		line("reason=expired", "nearest=c", "failed_condition=period"), line("reason=expired", "nearest=a"), line("reason=not_yet_valid", "nearest=d"),
+		line("reason=expired", "nearest=b", "mode="), line("reason=expired", "nearest=a", "source=10.9.9.9:1"), line("nearest=0"))
+	const want = `
+# CAREFUL: the days of "a", "b", "c" would have to be others: it expired, or is not valid yet. If it is still right,
+# change its expires or valid_from instead of adding this rule, which has no last day.
+[[allow]]
+`
+	if !strings.Contains(got, want) {
+		t.Errorf("want %s in\n%s", want, got)
 	}
 }
 
@@ -171,9 +198,9 @@ func TestMissingIdentitiesAreLoud(t *testing.T) {
 func TestUnixSocket(t *testing.T) {
 	d := read(t, nil, line("source=unix"), line("source=127.0.0.1:40000"), line("source=unix", "peer=127.0.0.1:1")).Draft()
 	want := []policy.Rule{
-		{ID: "seen-config-server-secure-tls", From: []string{"seen-127.0.0.1"}, To: []string{"config-server/secure"}, Owner: unknownOwner,
+		{ID: "seen-config-server-secure-tls", From: []string{"seen-127.0.0.1"}, To: []string{"config-server/secure"},
 			Reason: "suggested from the log: 1 connection at 2026-11-22T14:00:00Z"},
-		{ID: "seen-config-server-secure-tls-local", From: []string{"loopback"}, To: []string{"config-server/secure"}, Owner: unknownOwner,
+		{ID: "seen-config-server-secure-tls-local", From: []string{"loopback"}, To: []string{"config-server/secure"},
 			Reason: "suggested from the log: 2 connections at 2026-11-22T14:00:00Z"},
 	}
 	if diff := cmp.Diff(want, d.Rules); diff != "" {

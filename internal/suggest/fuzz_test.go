@@ -79,9 +79,9 @@ func checkFile(t *testing.T, d *Draft) {
 		Addresses, Ports, Identities []string
 	}
 	type rule struct {
-		ID                 string
-		From, To           []string
-		TLS, Owner, Reason string
+		ID          string
+		From, To    []string
+		TLS, Reason string
 	}
 	type file struct {
 		Client []client
@@ -96,7 +96,7 @@ func checkFile(t *testing.T, d *Draft) {
 		want.Client = append(want.Client, client{c.Name, each(c.Addresses, prefixText), each(c.Ports, policy.PortRange.String), each(c.Identities, policy.Identity.String)})
 	}
 	for _, r := range d.Rules {
-		want.Allow = append(want.Allow, rule{r.ID, r.From, r.To, r.TLS.String(), r.Owner, r.Reason})
+		want.Allow = append(want.Allow, rule{r.ID, r.From, r.To, r.TLS.String(), r.Reason})
 		application, id, _ := strings.Cut(r.To[0], "/")
 		port := policy.Port{Application: application, ID: id, Mode: policy.AutoDetect, ClientAuth: true}
 		if !slices.Contains(src.Ports, port) {

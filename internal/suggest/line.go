@@ -32,6 +32,7 @@ const (
 	keyIdentities  = "peer_identities"
 	keyVerdict     = "verdict"
 	keyReason      = "reason"
+	keyRule        = "rule"
 	keyNearest     = "nearest"
 	keyCondition   = "failed_condition"
 	keySuppressed  = "suppressed"
@@ -40,7 +41,7 @@ const (
 // Attributes returns the names of the attributes that are read. The slice is the caller's.
 func Attributes() []string {
 	return []string{keyApplication, keyPort, keySource, keyPeer, keyMode, keyTLSVersion, keySubject, keyIdentities,
-		keyVerdict, keyReason, keyNearest, keyCondition, keySuppressed}
+		keyVerdict, keyReason, keyRule, keyNearest, keyCondition, keySuppressed}
 }
 
 const sessionMessage = "session"

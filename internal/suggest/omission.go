@@ -15,6 +15,8 @@ const (
 	sessionAllowed
 	sessionDenied
 	otherReason
+	ruleLimit
+	sourceLimit
 	socketElsewhere
 	portUnknown
 	modeGone
@@ -35,6 +37,8 @@ var causeTexts = [causes]string{
 	sessionAllowed:   "allowed",
 	sessionDenied:    "denied: --denied takes them too",
 	otherReason:      "refused for a reason that no rule changes",
+	ruleLimit:        "refused by the limits of a rule that allows them: raise its max_connections, rate or burst if they are too low",
+	sourceLimit:      "refused by the limits in [defaults]: raise them if they are too low",
 	socketElsewhere:  "from UNIX sockets of another host, which no rule can name",
 	portUnknown:      "on ports that the configuration does not have",
 	modeGone:         "spoke what the port does not take any more",
@@ -50,6 +54,14 @@ const mostExamples = 3
 type omission struct {
 	count    int
 	examples []string
+}
+
+// unusable counts the records of which it cannot be told whether they need a rule.
+func (s *Survey) unusable() (n int) {
+	for _, why := range []cause{lineTooLong, recordBroken, attributeMissing, valueUnknown} {
+		n += s.omitted[why].count
+	}
+	return n
 }
 
 // omit counts what was left out, with an example of what was in it, if there is one.

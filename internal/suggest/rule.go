@@ -59,6 +59,9 @@ func addDemands(demands map[demand]*ruleDraft, name string, source netip.Addr, e
 		rule.from = append(rule.from, name)
 		for _, e := range same {
 			rule.note.add(&e.counts)
+			for _, id := range e.untimely {
+				rule.note.rules = noteRule(rule.note.rules, id)
+			}
 			if e.speech == unknownSpeech {
 				rule.note.unknown += e.sessions
 			}
@@ -100,9 +103,6 @@ func networkOf(source netip.Addr) netip.Prefix {
 	return network
 }
 
-// unknownOwner makes the question visible that only people can answer.
-const unknownOwner = "unknown: please fill in"
-
 func (d *Draft) addRules(demands map[demand]*ruleDraft, ids taken) {
 	for _, want := range slices.SortedFunc(maps.Keys(demands), compareDemands) {
 		draft := demands[want]
@@ -114,7 +114,6 @@ func (d *Draft) addRules(demands map[demand]*ruleDraft, ids taken) {
 			From:   draft.from,
 			To:     []string{want.application + "/" + want.port},
 			TLS:    want.tls,
-			Owner:  unknownOwner,
 			Reason: "suggested from the log: " + draft.note.span(),
 		})
 		d.rules = append(d.rules, draft.note)

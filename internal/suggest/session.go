@@ -108,6 +108,10 @@ func (s *Survey) understandVerdict(f fields) (why cause, example string) {
 		return sourceBlocked, ""
 	case reason == policy.ClientNeedsTLS:
 		return plaintextRefused, ""
+	case reason == policy.RuleRate || reason == policy.RuleConnections:
+		return ruleLimit, f.shown(keyRule)
+	case reason == policy.SourceRate || reason == policy.SourceConnections || reason == policy.SourceHandshakes:
+		return sourceLimit, ""
 	case !isHelped:
 		return otherReason, string(reason)
 	case verdict == policy.Deny.String() && !s.Denied:

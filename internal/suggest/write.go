@@ -68,7 +68,7 @@ func quotedList(values []string) string {
 
 func (w *writer) head(d *Draft) {
 	if d.Empty() {
-		w.comment("Suggested by sallyport: nothing. No session in the log needs a rule.")
+		w.comment("Suggested by sallyport: nothing. %s", d.nothing())
 		return
 	}
 	w.comment("Suggested by sallyport from its log: %s.", d.span())
@@ -79,6 +79,22 @@ func (w *writer) head(d *Draft) {
 	if d.incomplete {
 		w.comment("")
 		w.comment("INCOMPLETE: there were more clients in the log than there was room for, and some are missing here.")
+	}
+	if d.unusable > 0 {
+		w.comment("")
+		w.comment("%s in the log could not be used, and may need rules, too.", counted(d.unusable, "record"))
+	}
+}
+
+// nothing says why there is nothing to suggest.
+func (d *Draft) nothing() string {
+	switch {
+	case d.unusable > 0:
+		return fmt.Sprintf("But %s in the log could not be used, and may need rules.", counted(d.unusable, "record"))
+	case d.records == 0:
+		return "There is no record of a session in the log."
+	default:
+		return "No session in the log needs a rule."
 	}
 }
 
@@ -156,6 +172,10 @@ func (w *writer) rule(r *policy.Rule, note *ruleNote) {
 		w.comment("Denied before it was known whether they speak TLS: %s. If all of these clients do, set", counted(note.unknown, "connection"))
 		w.comment(`tls = "required".`)
 	}
+	if len(note.rules) > 0 {
+		w.comment("CAREFUL: the days of %s would have to be others: it expired, or is not valid yet. If it is still right,", quotedList(note.rules))
+		w.comment("change its expires or valid_from instead of adding this rule, which has no last day.")
+	}
 	for _, network := range note.crowded() {
 		w.comment("%d of these clients are in %s. If all of it is meant, write one client with addresses = [%s].",
 			note.crowds[network], network, whole(network.String()))
@@ -165,7 +185,7 @@ func (w *writer) rule(r *policy.Rule, note *ruleNote) {
 	w.list("from", r.From)
 	w.list("to", r.To)
 	w.text("tls", r.TLS.String())
-	w.text("owner", r.Owner)
+	w.comment("owner: who can answer whether it is needed?")
 	w.text("reason", r.Reason)
 }
 
