@@ -16,17 +16,19 @@ var preferred = [...]policy.IdentityKind{policy.URIName, policy.DNSName, policy.
 // cutMark ends a value of which the log has only the beginning.
 const cutMark = "..."
 
-// parseIdentities reads a list of identities, separated by spaces; one that has a space is quoted. What
-// is no identity, or more than one (a certificate can be for *.example.com, which in a policy is a
-// pattern), or of no preferred kind, is left out. One before something that is no identity is as well:
-// it may be the beginning of a name with a space.
-func parseIdentities(list string) []policy.Identity {
+// parseIdentities reads those of a list of identities that rules can demand, see clean.
+func parseIdentities(list string) []policy.Identity { return clean(readIdentities(list)) }
+
+// readIdentities reads a list of identities, separated by spaces; one that has a space is quoted. What is
+// no identity is left out. One before something that is no identity is as well: it may be the beginning
+// of a name with a space.
+func readIdentities(list string) []policy.Identity {
 	var all []policy.Identity
 	isCut := strings.HasSuffix(list, cutMark)
 	for list = strings.TrimLeft(list, " "); list != ""; list = strings.TrimLeft(list, " ") {
 		text, rest, ok := cutIdentity(list)
 		if !ok || isCut && rest == "" {
-			return clean(all)
+			break
 		}
 		identity, err := policy.ParseIdentity(text)
 		if err != nil && len(all) > 0 {
@@ -37,7 +39,7 @@ func parseIdentities(list string) []policy.Identity {
 		}
 		list = rest
 	}
-	return clean(all)
+	return slices.DeleteFunc(all, func(i policy.Identity) bool { return i == policy.Identity{} })
 }
 
 // cutIdentity takes the first of a list.
@@ -54,7 +56,8 @@ func cutIdentity(list string) (text, rest string, ok bool) {
 	return text, list[len(quoted):], err == nil
 }
 
-// clean returns the identities that rules can demand, best first, each once.
+// clean returns the identities that rules can demand, best first, each once: those of a preferred kind
+// that are no more than one (a certificate can be for *.example.com, which in a policy is a pattern).
 func clean(all []policy.Identity) []policy.Identity {
 	all = slices.DeleteFunc(all, func(i policy.Identity) bool {
 		return !slices.Contains(preferred[:], i.Kind) || strings.Contains(i.Value, "*")

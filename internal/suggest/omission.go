@@ -23,29 +23,31 @@ const (
 	sourceBlocked
 	plaintextRefused
 	allowedByNow
+	fingerprintUnknown
 	noRoom
 	causes
 )
 
 // causeTexts says each in words, after a number of lines or records.
 var causeTexts = [causes]string{
-	lineTooLong:      "longer than any record of sallyport",
-	recordBroken:     "cut off or damaged",
-	recordForeign:    "in lines of other programs; journalctl -o cat writes records alone",
-	attributeMissing: "without an attribute that rules need: [log] filter hides it, or the record was cut off",
-	valueUnknown:     "with a value that sallyport does not write",
-	sessionAllowed:   "allowed",
-	sessionDenied:    "denied: --denied takes them too",
-	otherReason:      "refused for a reason that no rule changes",
-	ruleLimit:        "refused by the limits of a rule that allows them: raise its max_connections, rate or burst if they are too low",
-	sourceLimit:      "refused by the limits in [defaults]: raise them if they are too low",
-	socketElsewhere:  "from UNIX sockets of another host, which no rule can name",
-	portUnknown:      "on ports that the configuration does not have",
-	modeGone:         "spoke what the port does not take any more",
-	sourceBlocked:    "from addresses in a [[block]], which comes before every rule",
-	plaintextRefused: "in plaintext from a client with require_tls, which comes before every rule",
-	allowedByNow:     "allowed by the policy as it is now",
-	noRoom:           "of further clients, for which there was no room: THE RESULT IS INCOMPLETE",
+	lineTooLong:        "longer than any record of sallyport",
+	recordBroken:       "cut off or damaged",
+	recordForeign:      "in lines of other programs; journalctl -o cat writes records alone",
+	attributeMissing:   "without an attribute that rules need: [log] filter hides it, or the record was cut off",
+	valueUnknown:       "with a value that sallyport does not write",
+	sessionAllowed:     "allowed",
+	sessionDenied:      "denied: --denied takes them too",
+	otherReason:        "refused for a reason that no rule changes",
+	ruleLimit:          "refused by the limits of a rule that allows them: raise its max_connections, rate or burst if they are too low",
+	sourceLimit:        "refused by the limits in [defaults]: raise them if they are too low",
+	socketElsewhere:    "from UNIX sockets of another host, which no rule can name",
+	portUnknown:        "on ports that the configuration does not have",
+	modeGone:           "spoke what the port does not take any more",
+	sourceBlocked:      "from addresses in a [[block]], which comes before every rule",
+	plaintextRefused:   "in plaintext from a client with require_tls, which comes before every rule",
+	allowedByNow:       "allowed by the policy as it is now",
+	fingerprintUnknown: "with certificates that a rule may allow by their fingerprints, which the log does not have",
+	noRoom:             "of further clients, for which there was no room: THE RESULT IS INCOMPLETE",
 }
 
 // The most examples that are kept of one cause.

@@ -17,11 +17,13 @@ type session struct {
 	application string
 	port        string
 	speech      speech
-	reason      policy.Reason // empty if it is hidden
-	identities  []policy.Identity
-	subject     string // of the certificate
-	nearest     string // rule
-	condition   string // that it failed
+	reason      policy.Reason     // empty if it is hidden
+	shown       []policy.Identity // everything that the log has of the certificate
+	identities  []policy.Identity // those that rules can demand
+	certified   bool              // there was a certificate, whether the log has anything of it or not
+	subject     string            // of the certificate
+	nearest     string            // rule
+	condition   string            // that it failed
 }
 
 // speech is what the client spoke.
@@ -66,11 +68,13 @@ func (s *Survey) understand(f fields) (one session, why cause, example string) {
 		port:        f[keyPort],
 		speech:      f.speech(),
 		reason:      policy.Reason(f.shown(keyReason)),
-		identities:  parseIdentities(f.shown(keyIdentities)),
+		shown:       readIdentities(f.shown(keyIdentities)),
+		certified:   f[keySubject] != "" || f[keyIdentities] != "",
 		subject:     f.shown(keySubject),
 		nearest:     f.shown(keyNearest),
 		condition:   f.shown(keyCondition),
 	}
+	one.identities = clean(slices.Clone(one.shown))
 	if !isIdentifier(one.application) || !isIdentifier(one.port) {
 		return session{}, valueUnknown, one.application + "/" + one.port
 	}
@@ -180,7 +184,7 @@ func (s *Survey) judge(one *session) (why cause, example string) {
 		one.speech = tlsSpeech
 	}
 	if !port.ClientAuth {
-		one.identities = nil // it asks for no certificate any more
+		one.shown, one.identities, one.certified = nil, nil, false // it asks for no certificate any more
 	}
 	facts := policy.Facts{
 		Application: one.application,
@@ -189,7 +193,7 @@ func (s *Survey) judge(one *session) (why cause, example string) {
 		Peer:        one.source,
 		Judged:      policy.Final,
 		TLS:         one.speech == tlsSpeech,
-		Identities:  policy.NewIdentities(one.identities...),
+		Identities:  policy.NewIdentities(one.shown...),
 		Now:         s.Now,
 	}
 	if one.speech == unknownSpeech {
@@ -202,6 +206,9 @@ func (s *Survey) judge(one *session) (why cause, example string) {
 		return sourceBlocked, d.Rule
 	case d.Reason == policy.ClientNeedsTLS:
 		return plaintextRefused, ""
+	}
+	if rule := s.byFingerprint(one, facts); rule != "" {
+		return fingerprintUnknown, rule
 	}
 	return nothing, ""
 }

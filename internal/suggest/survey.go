@@ -36,6 +36,7 @@ type Survey struct {
 
 	cells      map[place]*cell
 	ports      map[string]*policy.Port // of Policy, by name; made when first needed
+	printed    []fingerprinted         // clients of Policy; likewise
 	lines      int
 	records    int
 	used       int

@@ -52,6 +52,8 @@ func inForce(t *testing.T) *policy.Set {
 		Clients: []policy.Client{
 			{Name: "seen-10.2.0.5", Addresses: prefixes("10.9.0.1/32")},
 			{Name: "strict", Addresses: prefixes("10.9.0.2/32"), RequireTLS: true},
+			{Name: "printed", Addresses: prefixes("10.9.0.4/32"), Identities: []policy.Identity{{Kind: policy.LeafSHA256, Value: strings.Repeat("a", 64)}}},
+			{Name: "unit", Addresses: prefixes("10.9.0.5/32"), Identities: []policy.Identity{{Kind: policy.OrgUnit, Value: "voice"}}},
 		},
 		Groups: []policy.Group{{Name: "seen-10.2.0.5-2", Members: []string{"10.9.0.3"}}},
 		Rules: []policy.Rule{{
@@ -59,6 +61,10 @@ func inForce(t *testing.T) *policy.Set {
 			From: []string{"seen-10.2.0.5", "seen-10.2.0.5-2"},
 			To:   []string{"config-server/*"},
 			TLS:  policy.TLSAny,
+		}, {
+			ID:   "certified",
+			From: []string{"printed", "unit"},
+			To:   []string{"config-server/secure"},
 		}},
 		Blocks: []policy.Block{{ID: "scanner", Addresses: prefixes("203.0.113.0/24")}},
 		Audit:  policy.Audit{All: true},
@@ -111,6 +117,11 @@ func TestWhatCounts(t *testing.T) {
 		{name: "allowed by now", line: line("source=10.9.0.1:7"), known: true, want: allowedByNow},
 		{name: "allowed by now, zone and all", line: line("source=[::ffff:10.9.0.3]:7"), known: true, want: allowedByNow},
 		{name: "may be allowed by now", line: line("source=10.9.0.1:7", "port=upgrade", "mode="), known: true, want: allowedByNow},
+		{name: "allowed by now, by what no rule should demand", line: line("source=10.9.0.5:7", `peer_identities="cn:x ou:voice"`), known: true, want: allowedByNow},
+		{name: "may be allowed by a fingerprint", line: line("source=10.9.0.4:7", `peer_subject="CN=x"`), known: true, want: fingerprintUnknown},
+		{name: "may be, with the certificate hidden", line: line("source=10.9.0.4:7", "peer_subject=****", "peer_identities=****"), known: true, want: fingerprintUnknown},
+		{name: "a fingerprint of somebody else", line: line("source=10.9.0.6:7", `peer_subject="CN=x"`), known: true},
+		{name: "no certificate, so no fingerprint", line: line("source=10.9.0.4:7"), known: true},
 		{name: "blocked by now", line: line("source=203.0.113.9:7"), known: true, want: sourceBlocked},
 		{name: "require_tls by now", line: line("source=10.9.0.2:7", "port=upgrade", "mode=plaintext"), known: true, want: plaintextRefused},
 		{name: "unknown port", line: line("port=nowhere"), known: true, want: portUnknown},
