@@ -86,6 +86,12 @@ func (r *resolver) checkTest(i int) {
 	if len(t.Identity) > 0 && !t.TLS {
 		r.fail(where("identity"), "a session without TLS shows no identity", "set tls = true")
 	}
+	for j, identity := range t.Identity {
+		if identity.isPattern() {
+			r.warn(where("identity").item(j), quoted(identity.String())+" is taken for a certificate that says just that, with the *",
+				"write a name that the pattern stands for")
+		}
+	}
 	if strings.HasSuffix(t.To, "/*") {
 		r.fail(where("to"), "a test names one port", `write "application/port"`)
 		return

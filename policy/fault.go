@@ -100,7 +100,16 @@ func (f *faults) sorted() []Fault {
 	return f.list
 }
 
-func quoted(text string) string { return strconv.Quote(text) }
+// mostQuoted is how many bytes of a text are shown.
+const mostQuoted = 200
+
+// quoted quotes text that may be long or hostile.
+func quoted(text string) string {
+	if len(text) <= mostQuoted {
+		return strconv.Quote(text)
+	}
+	return strconv.Quote(strings.ToValidUTF8(text[:mostQuoted], "")) + "..."
+}
 
 // enumerate joins words for people.
 func enumerate(words []string) string {

@@ -314,6 +314,14 @@ func TestOtherFaults(t *testing.T) {
 			`E test[7].from: 10.0.0.1:5 cannot connect to "sock/c", which listens on an IPv6 address | the session cannot happen: write the address of a client`,
 			`E test[10].from: 10.0.0.1:5 cannot connect to "sock/d", which listens on a UNIX socket, whose clients have no address | the session cannot happen: write from = "unix"`,
 			`E test[11].from: [2001:db8::1]:5 cannot connect to "sock/d", which listens on a UNIX socket, whose clients have no address | the session cannot happen: write from = "unix"`}},
+		{"test with a pattern", test(func(t *policy.Test) { t.Identity = identities([]string{"cn:a", "dns:*.example.com"}) }), []string{
+			`W test[0].identity[1]: "dns:*.example.com" is taken for a certificate that says just that, with the * | write a name that the pattern stands for`}},
+		{"names that are nearly known", func(s *policy.Source) { s.Rules[0].From = []string{"EAST", "localhost", strings.Repeat("x", 300), "east"} }, []string{
+			`E allow[0].from[0]: unknown client "EAST" | did you mean "east"? clients are defined with [[client]], groups with [[group]]`,
+			`E allow[0].from[1]: unknown client "localhost" | "loopback" stands for the addresses of this host`,
+			`E allow[0].from[2]: unknown client "` + strings.Repeat("x", 200) + `"... | clients are defined with [[client]], groups with [[group]]`}},
+		{"an id that is none", func(s *policy.Source) { s.Rules[0].ID = "a b" }, []string{
+			`E allow[0].id: "a b" cannot be an id | letters, digits, '.', '_' and '-' make an id`}},
 		{"test with an unasked identity", test(func(t *policy.Test) { t.To, t.Identity = "other/secure", identities([]string{"cn:a"}) }), []string{
 			`E test[0].identity: "other/secure" asks for no client certificate | set client_auth on the port, or leave identity out`}},
 	})

@@ -69,7 +69,7 @@ func ParseIdentity(text string) (Identity, error) {
 	kind := IdentityKind(slices.Index(kindNames[:], word))
 	if word == "" || int8(kind) < 0 {
 		hint := kinds
-		if near := nearest(strings.ToLower(word), slices.Values(kindNames[1:])); near != "" {
+		if near := nearest(word, slices.Values(kindNames[1:])); near != "" {
 			hint = didYouMean(near+":"+value) + " " + kinds
 		}
 		return Identity{}, malformed(text, "has an unknown kind", hint)

@@ -1,7 +1,5 @@
 package policy
 
-import "fmt"
-
 // Malformed is the error of all parsers of this package.
 type Malformed struct {
 	Problem string // what is wrong, with the text quoted
@@ -12,5 +10,5 @@ func (m *Malformed) Error() string { return m.Problem }
 
 // malformed returns an error about text.
 func malformed(text, problem, hint string) error {
-	return &Malformed{Problem: fmt.Sprintf("%q %s", text, problem), Hint: hint}
+	return &Malformed{Problem: quoted(text) + " " + problem, Hint: hint}
 }

@@ -1,12 +1,19 @@
 package policy
 
-import "iter"
+import (
+	"iter"
+	"strings"
+)
 
 // nearest returns the candidate that word was probably meant to be, or "" if none is
-// close: at most a third of the letters differ. Of equally close ones it is the first.
+// close: at most a third of the letters differ. Of equally close ones it is the first; one
+// that only differs in capital letters is closest.
 func nearest(word string, candidates iter.Seq[string]) string {
 	best, bestDistance := "", (len(word)+1)/3+1
 	for candidate := range candidates {
+		if candidate != word && strings.EqualFold(candidate, word) {
+			return candidate
+		}
 		if d := distance(word, candidate, bestDistance); d < bestDistance && d > 0 {
 			best, bestDistance = candidate, d
 		}

@@ -52,6 +52,10 @@ func TestParsePrefix(t *testing.T) {
 		{text: "fe80::1%eth0", problem: `"fe80::1%eth0" has a zone`},
 		{text: "fe80::%eth0/64", problem: `"fe80::%eth0/64" has a zone`},
 		{text: "10.2.0.5:20001", problem: `"10.2.0.5:20001" is not an address or prefix`, hint: `did you mean "10.2.0.5"? source ports are given by the ports of a [[client]]`},
+		{text: "[2001:db8::1]", problem: `"[2001:db8::1]" is not an address or prefix`, hint: `did you mean "2001:db8::1"?`},
+		{text: "10.2.0.5 ", problem: `"10.2.0.5 " is not an address or prefix`, hint: `did you mean "10.2.0.5"?`},
+		{text: "any", problem: `"any" is not an address or prefix`, hint: `leave the addresses out if any is meant`},
+		{text: "loopback", problem: `"loopback" is not an address or prefix`, hint: `write "127.0.0.0/8" and "::1"`},
 		{text: "10.2.0.05", problem: `"10.2.0.05" is not an address or prefix`},
 		{text: "10.2.0.0/33", problem: `"10.2.0.0/33" is not an address or prefix`},
 		{text: "", problem: `"" is not an address or prefix`},
@@ -195,7 +199,7 @@ func TestParseIdentity(t *testing.T) {
 		{text: "tserver.example.com", problem: `"tserver.example.com" does not say what kind of identity it is`, hint: `did you mean "dns:tserver.example.com"? ` + kinds},
 		{text: "a b", problem: `"a b" does not say what kind of identity it is`, hint: kinds},
 		{text: ":x", problem: `":x" has an unknown kind`, hint: kinds},
-		{text: "DNS:a", problem: `"DNS:a" has an unknown kind`, hint: kinds},
+		{text: "DNS:a", problem: `"DNS:a" has an unknown kind`, hint: `did you mean "dns:a"? ` + kinds},
 		{text: "url:https://a", problem: `"url:https://a" has an unknown kind`, hint: `did you mean "uri:https://a"? ` + kinds},
 		{text: "cn:", problem: `"cn:" is empty behind the colon`},
 		{text: "cn: a", problem: `"cn: a" begins or ends with a space`},
@@ -221,7 +225,7 @@ func TestParseIdentity(t *testing.T) {
 		{text: "ip:10.2.0.0/16", problem: `"ip:10.2.0.0/16" is not an address`},
 		{text: "ip:fe80::1%eth0", problem: `"ip:fe80::1%eth0" has a zone`},
 		{text: "sha256:abcd", problem: `"sha256:abcd" is not a SHA-256 hash`},
-		{text: "cn:" + strings.Repeat("x", 1025), problem: `"cn:` + strings.Repeat("x", 1025) + `" is too long`},
+		{text: "cn:" + strings.Repeat("x", 1025), problem: `"cn:` + strings.Repeat("x", 197) + `"... is too long`},
 	})
 }
 

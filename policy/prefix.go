@@ -52,6 +52,17 @@ func checkPrefix(p netip.Prefix) error {
 
 func notAnAddress(text string) error {
 	const problem = "is not an address or prefix"
+	switch text {
+	case AnyName:
+		return malformed(text, problem, "leave the addresses out if any is meant")
+	case LoopbackName:
+		return malformed(text, problem, `write "127.0.0.0/8" and "::1"`)
+	}
+	if bare := strings.Trim(text, "[] \t"); bare != text {
+		if _, err := ParsePrefix(bare); err == nil {
+			return malformed(text, problem, didYouMean(bare))
+		}
+	}
 	if ap, err := netip.ParseAddrPort(text); err == nil {
 		return malformed(text, problem, fmt.Sprintf("did you mean %q? source ports are given by the ports of a [[client]]", ap.Addr()))
 	}

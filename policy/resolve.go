@@ -98,17 +98,25 @@ func (r *resolver) checkName(kind, name string, where spot) bool {
 	case len(name) > 100:
 		r.fail(where, "the "+kind+" is longer than 100 bytes", "")
 	case strings.ContainsFunc(name, notInNames):
-		hint := "letters, digits, '.', '_' and '-' make a " + kind
+		hint := "letters, digits, '.', '_' and '-' make " + withArticle(kind)
 		if _, err := ParsePrefix(name); err == nil {
 			hint = "an address is written where it is meant and needs no " + kind
 		}
-		r.fail(where, quoted(name)+" cannot be a "+kind, hint)
+		r.fail(where, quoted(name)+" cannot be "+withArticle(kind), hint)
 	case !strings.ContainsFunc(name, unicode.IsLetter):
 		r.fail(where, quoted(name)+" has no letter and looks like an address or number", "choose another "+kind)
 	default:
 		return true
 	}
 	return false
+}
+
+// withArticle returns "a name" or "an id".
+func withArticle(kind string) string {
+	if strings.HasPrefix(kind, "i") {
+		return "an " + kind
+	}
+	return "a " + kind
 }
 
 func notInNames(c rune) bool {
@@ -129,6 +137,10 @@ func (r *resolver) element(text string, where spot) element {
 	}
 	if text == "" {
 		r.fail(where, "a name or address is missing", `"any" stands for everybody`)
+		return element{}
+	}
+	if text == "localhost" {
+		r.fail(where, "unknown client "+quoted(text), quoted(LoopbackName)+" stands for the addresses of this host")
 		return element{}
 	}
 	if strings.ContainsAny(text, ":/%") || !strings.ContainsFunc(text, unicode.IsLetter) {

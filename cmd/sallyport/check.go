@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,6 +42,9 @@ SERVER-NAME or for none, and from which level of the configuration it comes.`,
 	explain := cmd.Flags().String("explain-certificate", "", "say which certificate `APPLICATION/PORT` serves, and why")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 && *explain == "" {
+			if strings.HasSuffix(args[0], ".toml") || strings.ContainsRune(args[0], filepath.Separator) {
+				return fmt.Errorf("%q: the configuration is named with --config", args[0])
+			}
 			return fmt.Errorf("%q: a server name goes with --explain-certificate", args[0])
 		}
 		p := drawUp(*path, certs.NewLoader())

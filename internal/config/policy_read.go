@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"sallyport/internal/config/document"
 	"sallyport/policy"
@@ -70,7 +73,7 @@ func (c policyChecker) once(section policy.Section, table document.Table, raw an
 }
 
 func (c policyChecker) client(raw *rawClient) policy.Client {
-	c.unique("name", raw.Name, c.all.names)
+	c.name(raw.Name)
 	const anything = "an empty list would match anything"
 	c.notEmpty(raw.Addresses, anything, "leave it out if any address is meant")
 	c.notEmpty(raw.Ports, anything, "leave it out if any source port is meant")
@@ -85,7 +88,7 @@ func (c policyChecker) client(raw *rawClient) policy.Client {
 }
 
 func (c policyChecker) members(raw *rawMember) policy.Group {
-	c.unique("name", raw.Name, c.all.names)
+	c.name(raw.Name)
 	return policy.Group{Name: raw.Name.Value, Members: texts(raw.Members)}
 }
 
@@ -120,6 +123,15 @@ func (c policyChecker) block(raw *rawBlock) policy.Block {
 }
 
 const longestText = 1000 // bytes of what is written for people
+
+// name takes the name of a client or group. Letters of other scripts may be in it, and some look like ours.
+func (c policyChecker) name(l Located[string]) {
+	c.unique("name", l, c.all.names)
+	foreign := func(r rune) bool { return r > unicode.MaxASCII && unicode.IsLetter(r) }
+	if strings.ContainsFunc(l.Value, foreign) {
+		c.report(l.Warning(fmt.Sprintf("%q has letters beyond a to z, which may look like others: it is %s", l.Value, strconv.QuoteToASCII(l.Value)), ""))
+	}
+}
 
 // unique reports a name that any file has given before.
 func (c policyChecker) unique(what string, l Located[string], taken map[string]Position) {

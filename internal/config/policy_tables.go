@@ -71,6 +71,7 @@ func (c policyChecker) test(raw *rawTest) policy.Test {
 			c.report(l.Problem("missing", l.hint))
 		}
 	}
+	c.notEmpty(raw.Identity, "an empty identity is none", "leave it out for a client without a certificate")
 	t := policy.Test{
 		Identity: each(c, raw.Identity, policy.ParseIdentity),
 		To:       raw.To.Value,

@@ -114,6 +114,7 @@ func (d *decoder) list(n *node, to *List, f field) {
 	at(to, n)
 	if f.one && n.kind == kindString {
 		to.Set = n.text != ""
+		to.Value = []Located[string]{} // somebody wrote something
 		if to.Set {
 			to.Value = []Located[string]{{Value: n.text, Pos: n.pos, Key: n.key, Set: true}}
 		}
