@@ -21,6 +21,7 @@ type explainPage struct {
 // print writes the explanation.
 func (e *explanation) print(w io.Writer) error {
 	p := explainPage{bufio.NewWriter(w), e}
+	p.summary()
 	for i := range e.Sessions {
 		p.session(&e.Sessions[i])
 		fmt.Fprintln(p)
@@ -30,6 +31,14 @@ func (e *explanation) print(w io.Writer) error {
 	p.settings()
 	fmt.Fprintf(p, "\nconfiguration %s, policy %.12s\n", e.Config, e.PolicyHash)
 	return p.Flush()
+}
+
+// summary comes first where the answer depends on what the client speaks; the exit code goes by it.
+func (p explainPage) summary() {
+	if s := p.e.Sessions; len(s) == 2 && s[0].Verdict != s[1].Verdict {
+		fmt.Fprintf(p, "%s one way, so as a whole: %s with TLS, %s in plaintext; --tls or --plaintext asks for one\n\n",
+			strings.ToUpper(p.e.Verdict), s[0].Verdict, s[1].Verdict)
+	}
 }
 
 // row writes a key with its value. An empty key goes on with the one before.

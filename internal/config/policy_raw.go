@@ -45,7 +45,7 @@ type rawRule struct {
 	To             document.List      `toml:"to"`
 	TLS            Located[string]    `toml:"tls" default:"required"`
 	MaxConnections Located[int64]     `toml:"max_connections"`
-	Rate           Located[string]    `toml:"rate"`
+	Rate           Located[string]    `toml:"rate" unit:"/s"`
 	Burst          Located[int64]     `toml:"burst"`
 	Mode           Located[string]    `toml:"mode" default:"enforce"`
 	Owner          Located[string]    `toml:"owner"`
@@ -65,11 +65,11 @@ type rawBlock struct {
 // rawDefaults apply where [defaults] is written. Without it nothing is limited.
 type rawDefaults struct {
 	document.Table
-	Rate           Located[string] `toml:"rate" default:"100/s"`
+	Rate           Located[string] `toml:"rate" default:"100/s" unit:"/s"`
 	Burst          Located[int64]  `toml:"burst" default:"200"`
 	MaxConnections Located[int64]  `toml:"max_connections" default:"1000"`
 	IPv6Prefix     Located[int64]  `toml:"ipv6_prefix" default:"64"`
-	Handshakes     Located[string] `toml:"handshakes" default:"50/s"`
+	Handshakes     Located[string] `toml:"handshakes" default:"50/s" unit:"/s"`
 }
 
 // rawLockout applies where [lockout] is written. Without it nobody is locked out.

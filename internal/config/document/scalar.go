@@ -32,6 +32,8 @@ func (d *decoder) text(n *node, to *Located[string], f field) {
 		to.Value, to.Set = f.fallback, false
 	case n.kind == kindString:
 		to.Value = n.text
+	case f.unit != "" && n.kind == kindInteger:
+		d.mistyped(n, "a string", fmt.Sprintf("write it in quotes, with its unit: %q", n.text+f.unit))
 	default:
 		d.mistyped(n, "a string", quotesHint(n))
 	}

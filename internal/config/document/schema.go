@@ -12,6 +12,7 @@ import (
 //	one:"true"      a List that also takes a single string
 //	day:"true"      a time that is a whole day
 //	forever:"word"  a duration that may also be this word, which means [Forever]
+//	unit:"/s"       a text that begins with a number: what else is missing where it is one
 //	later:"hint"    a key of the contract that is not supported yet; a blank
 //	                field takes no value, a named one is decoded all the same
 //	instead:"hint"  a key that does not exist but that people expect; on a blank field
@@ -23,6 +24,7 @@ type field struct {
 	one      bool
 	day      bool
 	forever  string
+	unit     string
 	later    string
 	instead  string
 	blank    bool
@@ -52,6 +54,7 @@ func fieldsOf(t reflect.Type) []field {
 			one:      f.Tag.Get("one") != "",
 			day:      f.Tag.Get("day") != "",
 			forever:  f.Tag.Get("forever"),
+			unit:     f.Tag.Get("unit"),
 			later:    f.Tag.Get("later"),
 			instead:  f.Tag.Get("instead"),
 			blank:    f.Name == "_",
