@@ -316,7 +316,9 @@ func TestOtherFaults(t *testing.T) {
 			`E test[11].from: [2001:db8::1]:5 cannot connect to "sock/d", which listens on a UNIX socket, whose clients have no address | the session cannot happen: write from = "unix"`}},
 		{"test with a pattern", test(func(t *policy.Test) { t.Identity = identities([]string{"cn:a", "dns:*.example.com"}) }), []string{
 			`W test[0].identity[1]: "dns:*.example.com" is taken for a certificate that says just that, with the * | write a name that the pattern stands for`}},
-		{"names that are nearly known", func(s *policy.Source) { s.Rules[0].From = []string{"EAST", "localhost", strings.Repeat("x", 300), "east"} }, []string{
+		{"names that are nearly known", func(s *policy.Source) {
+			s.Rules[0].From = []string{"EAST", "localhost", strings.Repeat("x", 300), "east"}
+		}, []string{
 			`E allow[0].from[0]: unknown client "EAST" | did you mean "east"? clients are defined with [[client]], groups with [[group]]`,
 			`E allow[0].from[1]: unknown client "localhost" | "loopback" stands for the addresses of this host`,
 			`E allow[0].from[2]: unknown client "` + strings.Repeat("x", 200) + `"... | clients are defined with [[client]], groups with [[group]]`}},

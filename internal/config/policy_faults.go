@@ -21,6 +21,7 @@ func (p *PolicyFiles) Problems(faults []policy.Fault) Problems {
 		problem.Warning = f.Warning
 		problems = append(problems, problem)
 	}
+	p.sort(problems)
 	return problems
 }
 
