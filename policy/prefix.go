@@ -78,10 +78,15 @@ func notAnAddress(text string) error {
 
 func didYouMean(text string) string { return fmt.Sprintf("did you mean %q?", text) }
 
-// PrefixText returns the shortest way to write p: an address alone without its length.
+// PrefixText returns the shortest way to write p: an address alone without its length, and nothing
+// for the invalid prefix.
 func PrefixText(p netip.Prefix) string {
-	if p.IsSingleIP() {
+	switch {
+	case !p.IsValid():
+		return ""
+	case p.IsSingleIP():
 		return p.Addr().String()
+	default:
+		return p.String()
 	}
-	return p.String()
 }

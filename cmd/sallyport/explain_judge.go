@@ -156,7 +156,7 @@ func (x *explainer) blocked(b *policy.Block) string {
 	text := "it is in the block"
 	for _, p := range b.Addresses {
 		if p.Contains(x.from.Addr()) {
-			text = fmt.Sprintf("%s is in %s", x.from.Addr(), shortPrefix(p))
+			text = fmt.Sprintf("%s is in %s", x.from.Addr(), policy.PrefixText(p))
 		}
 	}
 	if b.Reason != "" {
@@ -187,18 +187,11 @@ func (x *explainer) rules(traces []policy.RuleTrace) []explainedRule {
 			Owner:     t.Rule.Owner,
 			Ticket:    t.Rule.Ticket,
 			Reason:    t.Rule.Reason,
-			ValidFrom: dayOrNothing(t.Rule.ValidFrom),
-			Expires:   dayOrNothing(t.Rule.Expires),
+			ValidFrom: policy.DayText(t.Rule.ValidFrom),
+			Expires:   policy.DayText(t.Rule.Expires),
 		}
 	}
 	return all
-}
-
-func dayOrNothing(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.DateOnly)
 }
 
 // audit says where audit mode holds.

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"math"
-	"net/netip"
 
 	"sallyport/policy"
 )
@@ -14,7 +13,7 @@ func (x *explainer) ruleLimits(d *policy.Decision) *explainedLimits {
 		return nil
 	}
 	l := limitsOf(d.Limits)
-	l.CountedClient, l.CountedSource = d.Match.Client, shortPrefix(d.Match.Source)
+	l.CountedClient, l.CountedSource = d.Match.Client, policy.PrefixText(d.Match.Source)
 	return &l
 }
 
@@ -39,7 +38,7 @@ func (x *explainer) defaults() *explainedDefaults {
 		HandshakesPerSecond: d.Handshakes.PerSecond(),
 		Position:            x.places.Position(policy.DefaultsSection, 0, "").String(),
 	}
-	e.CountedSource = shortPrefix(x.set.Counted(x.from.Addr()))
+	e.CountedSource = policy.PrefixText(x.set.Counted(x.from.Addr()))
 	return e
 }
 
@@ -57,17 +56,5 @@ func (x *explainer) lockout() *explainedLockout {
 		Forever:  l.Forever,
 		Exempt:   !x.from.IsValid() || x.set.Exempt(x.from, !facts.Peer.IsValid()),
 		Position: x.places.Position(policy.LockoutSection, 0, "").String(),
-	}
-}
-
-// shortPrefix writes a prefix, and an address where it holds only one.
-func shortPrefix(p netip.Prefix) string {
-	switch {
-	case !p.IsValid():
-		return ""
-	case p.IsSingleIP():
-		return p.Addr().String()
-	default:
-		return p.String()
 	}
 }

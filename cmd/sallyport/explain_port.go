@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sallyport/internal/config"
+	"sallyport/policy"
 )
 
 // settings returns what the port is set to, and where that is written.
@@ -18,7 +19,7 @@ func (x *explainer) settings() (s explainedSettings, err error) {
 	if port.ProxyProtocol {
 		trusted := make([]string, len(port.ProxyTrusted))
 		for i, p := range port.ProxyTrusted {
-			trusted[i] = shortPrefix(p)
+			trusted[i] = policy.PrefixText(p)
 		}
 		s.ProxyProtocol = own("require, from "+strings.Join(trusted, ", "), port.Pos)
 	}

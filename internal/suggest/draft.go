@@ -176,12 +176,9 @@ func (d *Draft) addClient(name string, who *group, ephemeral policy.PortRange) {
 	d.counts.add(&note.counts)
 }
 
-// linuxEphemeral are the source ports that Linux chooses from unless told otherwise.
-var linuxEphemeral = policy.PortRange{First: 32768, Last: 60999}
-
 func (s *Survey) ephemeral() policy.PortRange {
 	if s.Policy == nil || s.Policy.Source() == nil {
-		return linuxEphemeral
+		return new(policy.Source).EphemeralRange()
 	}
-	return cmp.Or(s.Policy.Source().Ephemeral, linuxEphemeral)
+	return s.Policy.Source().EphemeralRange()
 }

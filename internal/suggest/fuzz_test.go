@@ -93,7 +93,7 @@ func checkFile(t *testing.T, d *Draft) {
 	}
 	src := policy.Source{Clients: d.Clients, Rules: d.Rules}
 	for _, c := range d.Clients {
-		want.Client = append(want.Client, client{c.Name, each(c.Addresses, prefixText), each(c.Ports, policy.PortRange.String), each(c.Identities, policy.Identity.String)})
+		want.Client = append(want.Client, client{c.Name, each(c.Addresses, policy.PrefixText), each(c.Ports, policy.PortRange.String), each(c.Identities, policy.Identity.String)})
 	}
 	for _, r := range d.Rules {
 		want.Allow = append(want.Allow, rule{r.ID, r.From, r.To, r.TLS.String(), r.Reason})

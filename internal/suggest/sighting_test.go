@@ -53,10 +53,10 @@ func TestBoundSourcePorts(t *testing.T) {
 				}
 			}
 			both.addAll(&other)
-			if diff := cmp.Diff(test.want, one.bound(linuxEphemeral)); diff != "" {
+			if diff := cmp.Diff(test.want, one.bound(new(policy.Source).EphemeralRange())); diff != "" {
 				t.Errorf("source ports (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(one.bound(linuxEphemeral), both.bound(linuxEphemeral)); diff != "" {
+			if diff := cmp.Diff(one.bound(new(policy.Source).EphemeralRange()), both.bound(new(policy.Source).EphemeralRange())); diff != "" {
 				t.Errorf("added in two parts (-one +both):\n%s", diff)
 			}
 			if one.String() != both.String() {

@@ -116,7 +116,7 @@ func (w *writer) client(c *policy.Client, note *clientNote) {
 	}
 	fmt.Fprintln(w, "[[client]]")
 	w.text("name", c.Name)
-	w.list("addresses", each(c.Addresses, prefixText))
+	w.list("addresses", each(c.Addresses, policy.PrefixText))
 	if len(c.Ports) > 0 {
 		w.list("ports", each(c.Ports, policy.PortRange.String))
 	} else {
@@ -205,12 +205,4 @@ func each[T any](list []T, text func(T) string) []string {
 		texts[i] = text(list[i])
 	}
 	return texts
-}
-
-// prefixText writes an address without its length.
-func prefixText(p netip.Prefix) string {
-	if p.IsSingleIP() {
-		return p.Addr().String()
-	}
-	return p.String()
 }
