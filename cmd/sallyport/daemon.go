@@ -127,7 +127,7 @@ func (d *daemon) apply(ctx context.Context, next *plan, selfMade *certs.Credenti
 		return errs
 	}
 	defer stage.Abort()
-	switchEndpoint, problem := d.endpoint.stage(next.config, d, loggedLocks{d.lockouts, d.log})
+	switchEndpoint, problem := d.endpoint.stage(next.config, d, loggedLocks{d.lockouts, d.log, d.kept})
 	if problem != nil {
 		problems = append(problems, *problem)
 		if !problem.Warning {

@@ -30,6 +30,7 @@ type lockoutFile struct {
 	log   *slog.Logger
 	dir   func() string                             // the state directory in force
 	write func(string, func(io.Writer) error) error // replaceFile
+	asked chan struct{}                             // somebody wants it written at once
 
 	path    string          // of the file; empty until load
 	written uint64          // what Changes was for the file's content
@@ -41,7 +42,19 @@ type lockoutFile struct {
 
 // newLockoutFile returns the file of locks in a directory that may become another one at any time.
 func newLockoutFile(locks *policy.Lockouts, log *slog.Logger, dir func() string) *lockoutFile {
-	return &lockoutFile{locks: locks, log: log, dir: dir, write: replaceFile, warned: make(map[string]bool)}
+	return &lockoutFile{
+		locks: locks, log: log, dir: dir, write: replaceFile,
+		asked: make(chan struct{}, 1), warned: make(map[string]bool),
+	}
+}
+
+// hurry has keep write the file at once, however soon after the last time: what an operator unlocks must not be locked again
+// by a crash. It does not wait for that, and is safe for concurrent use.
+func (f *lockoutFile) hurry() {
+	select {
+	case f.asked <- struct{}{}:
+	default:
+	}
 }
 
 // load adds the locks of the file to those there are. A file that cannot be used is put aside, so that nothing is lost,
@@ -120,6 +133,9 @@ func (f *lockoutFile) keep(ctx context.Context) {
 			if !time.Now().Before(f.next) {
 				f.save()
 			}
+		case <-f.asked:
+			f.follow()
+			f.save()
 		case <-ctx.Done():
 			f.follow()
 			if !f.save() {

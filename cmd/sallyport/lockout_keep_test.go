@@ -102,6 +102,29 @@ func TestKeepWritesChangesSoon(t *testing.T) {
 	})
 }
 
+// TestKeepHurries: what an operator unlocks is written at once, also while the next write has to wait.
+func TestKeepHurries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{took: time.Minute}
+		locks := locksFor(time.Now())
+		file, _ := fileIn(t.TempDir(), locks)
+		file.write, d.began = d.write, time.Now()
+		file.load(time.Now())
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); file.keep(ctx) }()
+		lockOut(locks, "203.0.113.9")
+		time.Sleep(2 * time.Minute) // written, and the next time is minutes away
+		loggedLocks{locks, file.log, file}.Unlock(time.Now(), netip.MustParsePrefix("203.0.113.9/32"))
+		time.Sleep(time.Minute + time.Second)
+		if n, last := len(d.writes()), d.content(); n != 2 || strings.Contains(last, "203.0.113.9") {
+			t.Errorf("written %d times, at last %s", n, last)
+		}
+		cancel()
+		<-done
+	})
+}
+
 func TestKeepWritesAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{took: time.Second}

@@ -42,15 +42,17 @@ func (d *daemon) stateDir() string {
 	return d.plan.config.Host.StateDir
 }
 
-// loggedLocks are the locks as an operator has them: what is unlocked is in the log.
+// loggedLocks are the locks as an operator has them: what is unlocked is in the log, and in the file at once.
 type loggedLocks struct {
 	*policy.Lockouts
-	log *slog.Logger
+	log  *slog.Logger
+	kept *lockoutFile
 }
 
 func (l loggedLocks) Unlock(now time.Time, prefix netip.Prefix) []netip.Prefix {
 	sources := l.Lockouts.Unlock(now, prefix)
 	if len(sources) > 0 {
+		l.kept.hurry()
 		l.log.Info("unlocked by an operator", "prefix", prefix, "sources", len(sources))
 	}
 	return sources
