@@ -54,7 +54,7 @@ func (s *Set) judge(port *door, f *Facts) Decision {
 		return Decision{Reason: NoRule, Failed: Destination}
 	}
 	if q.strict && q.session == plainSession {
-		return Decision{Reason: ClientNeedsTLS, Failed: Encryption}
+		return Decision{Reason: ClientNeedsTLS, Failed: Encryption, Match: Match{Client: s.roster.names[q.strictWho]}}
 	}
 	if len(port.layers) == 0 {
 		return Decision{Reason: NoRule, Failed: Destination}
@@ -73,6 +73,7 @@ type question struct {
 	port         uint16
 	session      int      // a state of slots
 	strict       bool     // the source is a client's with require_tls
+	strictWho    int32    // that one
 	unidentified bool     // who it is will only be known later
 	shown        bool     // a certificate with names was shown
 	identities   []uint32 // those of its names that the policy knows
@@ -90,7 +91,7 @@ func (s *Set) ask(port *door, f *Facts, known []uint32) question {
 	}
 	q.session = port.session(f)
 	if s.needTLS != nil && q.session != tlsSession {
-		_, q.strict = s.needTLS.find(&q)
+		q.strictWho, q.strict = s.needTLS.find(&q)
 		if q.strict && q.session == eitherSession {
 			q.session = tlsSession // plaintext would be refused
 		}

@@ -105,6 +105,7 @@ type Decision struct {
 
 	// Match is whom a session that a rule lets through is counted for, and Limits what the
 	// rule sets for each Match; nil if it sets none. Limits is shared and must not be changed.
+	// Of a session that is denied for its client's require_tls, Match names that client.
 	Match  Match
 	Limits *Limits
 }

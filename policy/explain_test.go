@@ -139,6 +139,16 @@ func TestRunTests(t *testing.T) {
 	if diff := cmp.Diff(want, report(compiled(t, src).RunTests())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	src.Tests = []policy.Test{with(src.Tests[6], func(t *policy.Test) {}), with(src.Tests[6], func(t *policy.Test) { t.Expect = policy.Deny })}
+	later, _ := policy.Compile(src, day("2027-01-01"))
+	want = []string{
+		`W test[0].expect: 10.4.0.1:1 to stat-server/secure: expected allow and got deny (expired) | nearest is rule "migration": the rule expired on 2026-12-31; with "at" the test holds for a day on which the rule is valid`,
+	}
+	if diff := cmp.Diff(want, report(later.RunTests())); diff != "" {
+		t.Errorf("when a rule has expired since (-want +got):\n%s", diff)
+	}
+	src = example()
+	src.Tests = []policy.Test{ok, ok, with(ok, func(t *policy.Test) { t.From, t.Expect = addrPort("10.2.0.5:40001"), policy.Deny })}
 	src.Tests, src.Audit.All = src.Tests[2:3], true
 	if got := compiled(t, src).RunTests(); got != nil {
 		t.Errorf("audit mode is no reason for a test to fail: %v", report(got))

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 )
 
@@ -24,7 +25,7 @@ func (l *linter) lintTo(r *rule) {
 			l.warn(where, "everybody may connect to every port of "+quoted(application), "name the clients, or the ports")
 		}
 		exposed, mute := l.among(ports, r)
-		if len(exposed) > 0 {
+		if len(exposed) > 0 && !l.local(r) {
 			l.warn(where, fmt.Sprintf("plaintext is allowed on %q%s, which listens beyond loopback", exposed[0], more(len(exposed)-1)),
 				"everybody on the way can read and change it; where TLS is possible, say tls = \"required\"")
 		}
@@ -67,6 +68,23 @@ func (l *linter) lintListed(r *rule) {
 	for _, application := range listed {
 		l.warn(where, "everybody may connect to every port of "+quoted(application), hint)
 	}
+}
+
+// local reports whether a rule is for this host alone, whose plaintext nobody on the way can see.
+func (l *linter) local(r *rule) bool {
+	for _, e := range l.resolved.from[r.index] {
+		here := true
+		l.expand(e, func(id int32) {
+			leaf := &l.leaves[id]
+			here = here && !leaf.everywhere && !slices.ContainsFunc(leaf.prefixes, func(p netip.Prefix) bool {
+				return !slices.ContainsFunc(loopback[:], func(own netip.Prefix) bool { return own.Overlaps(p) && own.Bits() <= p.Bits() })
+			})
+		})
+		if !here {
+			return false
+		}
+	}
+	return true
 }
 
 // among returns the names of those ports on which a rule allows plaintext beyond loopback,

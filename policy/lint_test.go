@@ -31,6 +31,13 @@ func TestLint(t *testing.T) {
 			s.Rules[0].From, s.Rules[0].To, s.Clients = []string{"any"}, []string{"app/secure", "app/auto"}, nil
 		}, []string{
 			`W allow[0].to: everybody may connect to every port there is | name the clients, or the ports`}},
+		{"plaintext on an exposed port, for this host alone", func(s *policy.Source) {
+			s.Ports[1].Exposed, s.Ports[2].Exposed = true, true
+			s.Clients = append(s.Clients, policy.Client{Name: "here", Addresses: prefixes([]string{"127.0.0.7/32", "::1/128"})})
+			add(rule("second", func(r *policy.Rule) {
+				r.From, r.To, r.TLS = []string{"loopback", "here"}, []string{"app/*"}, policy.TLSAny
+			}))(s)
+		}, nil},
 		{"plaintext on an exposed port", func(s *policy.Source) {
 			s.Ports[1].Exposed, s.Ports[2].Exposed = true, true
 			add(rule("second", func(r *policy.Rule) { r.To, r.TLS = []string{"app/plain", "app/*"}, policy.TLSAny }),

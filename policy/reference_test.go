@@ -220,9 +220,9 @@ func namesPort(r *policy.Rule, p *policy.Port) bool {
 	return slices.Contains(r.To, p.Application+"/"+p.ID) || slices.Contains(r.To, p.Application+"/*")
 }
 
-// knownOf takes the facts apart; strict tells that the source belongs to a client with
-// require_tls.
-func knownOf(src *policy.Source, p *policy.Port, f *policy.Facts, names []policy.Identity) (k known, strict bool) {
+// knownOf takes the facts apart; strict names the client with require_tls that the
+// source belongs to.
+func knownOf(src *policy.Source, p *policy.Port, f *policy.Facts, names []policy.Identity) (k known, strict string) {
 	k = known{addr: f.Source.Addr().Unmap().WithZone(""), port: f.Source.Port(), now: f.Now}
 	k.local = !k.addr.IsValid() && (!f.Peer.IsValid() || loopbackAddr(f.Peer.Addr().Unmap()))
 	early := f.Judged == policy.Early
@@ -230,10 +230,12 @@ func knownOf(src *policy.Source, p *policy.Port, f *policy.Facts, names []policy
 	k.plain = early && p.Mode != policy.Secure || !early && !f.TLS
 	for i := range src.Clients {
 		e := entrant{client: &src.Clients[i]}
-		strict = strict || k.plain && e.client.RequireTLS && e.address(k) && e.sourcePort(k)
+		if k.plain && e.client.RequireTLS && e.address(k) && e.sourcePort(k) && (strict == "" || e.client.Name < strict) {
+			strict = e.client.Name
+		}
 	}
-	if strict && k.tls {
-		k.plain, strict = false, false
+	if strict != "" && k.tls {
+		k.plain, strict = false, ""
 	}
 	if k.tls && p.ClientAuth {
 		k.anybody = early
@@ -266,8 +268,8 @@ func verdict(src *policy.Source, f *policy.Facts, names []policy.Identity) polic
 	}
 	port := &src.Ports[at]
 	k, strict := knownOf(src, port, f, names)
-	if strict {
-		return policy.Decision{Reason: policy.ClientNeedsTLS, Failed: policy.Encryption}
+	if strict != "" {
+		return policy.Decision{Reason: policy.ClientNeedsTLS, Failed: policy.Encryption, Match: policy.Match{Client: strict}}
 	}
 	var best, near *policy.Rule
 	var entry string

@@ -129,12 +129,12 @@ func TestVerdicts(t *testing.T) {
 
 		// require_tls holds against every rule.
 		{"10.3.1.1:1 config-server/upgrade tls", "allow by voice as voice-lan"},
-		{"10.3.1.1:1 config-server/upgrade plaintext", "deny: require_tls"},
-		{"10.3.1.1:1 config-server/plain plaintext", "deny: require_tls"},
-		{"10.3.1.1:1 config-server/plain early", "deny: require_tls"},
+		{"10.3.1.1:1 config-server/upgrade plaintext", "deny as voice-lan: require_tls"},
+		{"10.3.1.1:1 config-server/plain plaintext", "deny as voice-lan: require_tls"},
+		{"10.3.1.1:1 config-server/plain early", "deny as voice-lan: require_tls"},
 		{"10.4.1.1:1 config-server/upgrade plaintext", "allow by upgrade-from-anywhere as 10.4.1.1/32"},
 		{"10.4.1.1:1 config-server/upgrade tls", "deny: plaintext_required (upgrade-from-anywhere: tls)"},
-		{"[2001:db8:3::1]:1 config-server/upgrade plaintext", "deny: require_tls"},
+		{"[2001:db8:3::1]:1 config-server/upgrade plaintext", "deny as voice-lan: require_tls"},
 
 		// Groups nest; whom a session is counted for.
 		{"10.1.0.11:1 stat-server/secure tls", "allow by operators as 10.1.0.11/32"},
@@ -201,7 +201,7 @@ func TestAuditLetsPassWhatWouldBeDenied(t *testing.T) {
 		{"all, blocked", "203.0.113.9:1 stat-server/secure early", "audit-deny by scanner: blocked", policy.Audit{All: true}},
 		{"all, unknown port", "10.9.0.1:1 nowhere/x tls", "audit-deny: no_rule", policy.Audit{All: true}},
 		{"all, allowed", "10.1.0.77:1 stat-server/secure tls", "allow by operators as monitor", policy.Audit{All: true}},
-		{"port", "10.3.0.1:1 config-server/plain plaintext", "audit-deny: require_tls", policy.Audit{Ports: []string{"config-server/plain"}}},
+		{"port", "10.3.0.1:1 config-server/plain plaintext", "audit-deny as voice-lan: require_tls", policy.Audit{Ports: []string{"config-server/plain"}}},
 		{"ports of an application", "10.9.0.1:1 stat-server/secure tls", "audit-deny: no_rule (migration: address)", policy.Audit{Ports: []string{"stat-server/*"}}},
 		{"another port", "10.9.0.1:1 stat-server/secure tls", "deny: no_rule (migration: address)", policy.Audit{Ports: []string{"config-server/*"}}},
 	} {

@@ -35,6 +35,7 @@ const (
 	KeyTotal           = "total_ms"
 	KeyVerdict         = "verdict"
 	KeyRule            = "rule"
+	KeyPolicyClient    = "client"
 	KeyReason          = "reason"
 	KeyNearest         = "nearest"
 	KeyFailed          = "failed_condition"
@@ -90,6 +91,7 @@ func Attributes() []Attribute {
 		{KeyTotal, "milliseconds from accept to the end"},
 		{KeyVerdict, "`allow`, `deny` or `audit-deny`"},
 		{KeyRule, "id of the policy rule or block that decided"},
+		{KeyPolicyClient, "client of the policy that the session is counted for, or whose require_tls denies it; absent where the source counts for itself"},
 		{KeyReason, "reason code of the verdict"},
 		{KeyNearest, "id of the policy rule that came nearest to allowing a denied session"},
 		{KeyFailed, "the first condition that the nearest rule was missing: `destination` (no rule names the port), `address`, `source port`, `tls`, `identity` or `period`"},

@@ -67,6 +67,7 @@ func (s *session) attrs() []slog.Attr {
 	a.milliseconds(KeyTotal, time.Since(s.begun))
 	a.text(KeyVerdict, r.decision.Verdict.String())
 	a.text(KeyRule, r.decision.Rule)
+	a.text(KeyPolicyClient, r.decision.Match.Client)
 	a.text(KeyReason, string(r.decision.Reason))
 	a.text(KeyNearest, r.decision.Nearest)
 	a.text(KeyFailed, r.decision.Failed.String())

@@ -64,7 +64,7 @@ func fullSession() *session {
 	s.record = record{
 		state: state, mode: "tls", served: leaf, upstream: "up", local: "local", upstreamTLS: state, in: 1, out: 2,
 		detect: time.Millisecond, handshake: time.Millisecond, dial: time.Millisecond,
-		decision: policy.Decision{Rule: "rule", Reason: policy.SourcePortMismatch, Nearest: "near", Failed: policy.SourcePort}, suppressedBy: 1,
+		decision: policy.Decision{Rule: "rule", Match: policy.Match{Client: "c"}, Reason: policy.SourcePortMismatch, Nearest: "near", Failed: policy.SourcePort}, suppressedBy: 1,
 		locked: policy.Locked{Forever: true}, isLocked: true,
 		end:      ending{side: Client, reason: policy.Reset, err: errors.New("error"), denial: &policy.Decision{Rule: "block", Reason: policy.Blocked}},
 		stranger: &stranger{serverName: "sni", offered: tls.VersionTLS12, leaf: leaf},

@@ -126,6 +126,6 @@ func lockedText(l policy.Locked, isLocked bool) string {
 	case l.Forever:
 		return "forever"
 	default:
-		return l.Until.UTC().Format(time.RFC3339)
+		return l.Until.UTC().Round(time.Second).Format(time.RFC3339) // as sallyport lockouts says it
 	}
 }

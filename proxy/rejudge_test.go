@@ -254,6 +254,54 @@ func TestJudgedByThePolicyInForce(t *testing.T) {
 	})
 }
 
+// TestExpiry: at the end of the last day of a real rule its sessions are closed, or kept, and newcomers are denied.
+func TestExpiry(t *testing.T) {
+	for name, closes := range map[string]bool{"close": true, "keep": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				today := time.Now().UTC().Truncate(24 * time.Hour)
+				rule := func(id string, expires time.Time) policy.Rule {
+					return policy.Rule{ID: id, From: []string{"any"}, To: []string{"app/port"}, TLS: policy.TLSAny, Owner: "test", Expires: expires}
+				}
+				set, faults := policy.Compile(&policy.Source{
+					Ports: []policy.Port{{Application: "app", ID: "port"}}, Rules: []policy.Rule{rule("project", today)},
+				}, time.Now())
+				if set == nil {
+					t.Fatal(faults)
+				}
+				r := newMemoryRig(t, echoWhole)
+				r.gate.Policy = set
+				r.limits.HalfCloseTimeout = time.Second // as established has it
+				g := r.closing(7, 0)
+				g.CloseDenied = closes
+				r.server.Swap(g)
+				established(r, 2)
+				time.Sleep(24*time.Hour - time.Second)
+				if n := r.server.Rejudge(); n != 0 {
+					t.Errorf("%d sessions are denied a second before the end of the day", n)
+				}
+				at, _ := set.NextExpiry(time.Now())
+				time.Sleep(time.Until(at))
+				want := map[bool]int{true: 2}[closes]
+				if n := r.server.Rejudge(); n != want {
+					t.Errorf("%d sessions are denied, want %d", n, want)
+				}
+				synctest.Wait()
+				if closes {
+					r.record() // tells how many
+				}
+				for range want {
+					r.wantRecord(KeyCloseReason, policy.PolicyChange, KeyRule, "project", KeyDenialReason, policy.Expired, KeyDenialRule, "project")
+				}
+				r.wantNoRecord()
+				r.dialMemory()
+				synctest.Wait()
+				r.wantRecord(KeyVerdict, "deny", KeyReason, policy.Expired, KeyNearest, "project", KeyFailed, "period")
+			})
+		})
+	}
+}
+
 // TestRejudgeWhileServing looks for races between sessions that come and go, changes of policy and the clock.
 func TestRejudgeWhileServing(t *testing.T) {
 	r := newRig(t, echo)

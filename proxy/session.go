@@ -22,7 +22,7 @@ type session struct {
 	origin   policy.Origin
 	visit    policy.Visit
 	facts    policy.Facts
-	judged   uint64   // the server's epoch when it was judged finally
+	judged   uint64   // the server's epoch at the last judgement
 	outgoing net.Conn // to the upstream, once there is one
 	record   record
 

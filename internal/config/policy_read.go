@@ -94,7 +94,7 @@ func (c policyChecker) members(raw *rawMember) policy.Group {
 
 func (c policyChecker) rule(raw *rawRule) policy.Rule {
 	c.unique("id", raw.ID, c.all.ids)
-	return policy.Rule{
+	rule := policy.Rule{
 		ID:   raw.ID.Value,
 		From: texts(raw.From),
 		To:   texts(raw.To),
@@ -110,6 +110,16 @@ func (c policyChecker) rule(raw *rawRule) policy.Rule {
 		Reason:    c.printable(raw.Reason, longestText).Value,
 		ValidFrom: c.day(raw.ValidFrom),
 		Expires:   c.day(raw.Expires),
+	}
+	forgiveBurst(raw.Rate, &rule.Limits)
+	return rule
+}
+
+// forgiveBurst drops a burst whose rate could not be read: that there is none would be a second error of
+// one mistake.
+func forgiveBurst(rate Located[string], limits *policy.Limits) {
+	if rate.Value != "" && rate.Value != limitOff && limits.Rate.IsZero() {
+		limits.Burst = 0
 	}
 }
 

@@ -24,6 +24,7 @@ func (c policyChecker) defaults(raw *rawDefaults) policy.Defaults {
 	if raw.Rate.Value == limitOff && !raw.Burst.Set {
 		d.Burst = 0 // the default goes with a rate
 	}
+	forgiveBurst(raw.Rate, &d.Limits)
 	if raw.IPv6Prefix.Set && raw.IPv6Prefix.Value == 0 {
 		c.report(raw.IPv6Prefix.Problem("0 would make one source of all IPv6 addresses", "1 to 128; 64 is the default"))
 	}

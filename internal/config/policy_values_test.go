@@ -283,3 +283,25 @@ client_auth = "require"
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// One mistake is one error: a burst does not miss a rate that could not be read.
+func TestBurstOfARateThatCannotBeRead(t *testing.T) {
+	files, problems := ParsePolicy([]NamedData{{"policy.toml", []byte(`[[allow]]
+id = "a"
+from = ["any"]
+to = ["a/p"]
+rate = "1/d"
+burst = 3
+owner = "test"
+[defaults]
+rate = "1/d"
+`)}})
+	_, more := compile(t, files, []policy.Port{{Application: "a", ID: "p", Mode: policy.Secure}})
+	var got []string
+	for _, p := range append(problems, more...).Errors() {
+		got = append(got, p.Key)
+	}
+	if diff := cmp.Diff([]string{"allow[0].rate", "defaults.rate"}, got); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+}

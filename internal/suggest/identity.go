@@ -16,9 +16,6 @@ var preferred = [...]policy.IdentityKind{policy.URIName, policy.DNSName, policy.
 // cutMark ends a value of which the log has only the beginning.
 const cutMark = "..."
 
-// parseIdentities reads those of a list of identities that rules can demand, see clean.
-func parseIdentities(list string) []policy.Identity { return clean(readIdentities(list)) }
-
 // readIdentities reads a list of identities, separated by spaces; one that has a space is quoted. What is
 // no identity is left out. One before something that is no identity is as well: it may be the beginning
 // of a name with a space.
@@ -57,10 +54,11 @@ func cutIdentity(list string) (text, rest string, ok bool) {
 }
 
 // clean returns the identities that rules can demand, best first, each once: those of a preferred kind
-// that are no more than one (a certificate can be for *.example.com, which in a policy is a pattern).
+// that are no more than one (a certificate can be for *.example.com, which in a policy is a pattern), and
+// not what every host calls itself.
 func clean(all []policy.Identity) []policy.Identity {
 	all = slices.DeleteFunc(all, func(i policy.Identity) bool {
-		return !slices.Contains(preferred[:], i.Kind) || strings.Contains(i.Value, "*")
+		return !slices.Contains(preferred[:], i.Kind) || strings.Contains(i.Value, "*") || strings.TrimSuffix(i.Value, ".localdomain") == "localhost"
 	})
 	slices.SortFunc(all, compareIdentities)
 	return slices.Compact(all)
@@ -70,6 +68,7 @@ func clean(all []policy.Identity) []policy.Identity {
 func compareIdentities(a, b policy.Identity) int {
 	return cmp.Or(
 		cmp.Compare(slices.Index(preferred[:], a.Kind), slices.Index(preferred[:], b.Kind)),
+		cmp.Compare(strings.Count(b.Value, "."), strings.Count(a.Value, ".")), // the fuller name
 		cmp.Compare(a.Value, b.Value))
 }
 

@@ -23,12 +23,14 @@ func TestParseIdentities(t *testing.T) {
 		{"cut", "dns:a dns:example.c...", []string{"dns:a"}},
 		{"cut within quotes", `dns:a "cn:T Ser...`, []string{"dns:a"}},
 		{"characters that cannot be printed", "\"cn:a\\x1b[2J\" \"cn:a\\nb\" dns:b", []string{"dns:b"}},
+		{"what every host calls itself", "dns:localhost dns:localhost.localdomain cn:localhost dns:a", []string{"dns:a"}},
+		{"the fuller name", "dns:a dns:b.example.com", []string{"dns:b.example.com", "dns:a"}},
 		{"no identities at all", "one two", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, identity := range parseIdentities(test.list) {
+			for _, identity := range clean(readIdentities(test.list)) {
 				got = append(got, identity.String())
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
