@@ -72,10 +72,14 @@ type differ struct {
 	changes []Change
 	section Section
 	name    string
+	remark  string // on what widens or narrows
 	idle    string // why nothing that changes has an effect; empty if it has
 }
 
 func (d *differ) add(kind ChangeKind, field, text string) {
+	if kind == Widened || kind == Narrowed {
+		text += d.remark
+	}
 	if d.idle != "" && (kind == Widened || kind == Narrowed) {
 		kind, text = Changed, text+d.idle
 	}

@@ -8,8 +8,11 @@ import (
 func (d *differ) client(a, b *Client) {
 	d.source("addresses", prefixTexts(a.Addresses), prefixTexts(b.Addresses), b, func(c *Client) { c.Addresses = a.Addresses })
 	d.source("ports", rangeTexts(a.Ports), rangeTexts(b.Ports), b, func(c *Client) { c.Ports = a.Ports })
-	if gained, lost := without(identityTexts(b.Identities), identityTexts(a.Identities)), without(identityTexts(a.Identities), identityTexts(b.Identities)); len(gained)+len(lost) > 0 {
+	old, new := identityTexts(a.Identities), identityTexts(b.Identities)
+	if gained, lost := without(new, old), without(old, new); len(gained)+len(lost) > 0 {
+		d.remark = emptyText(old, new, ", so none is demanded", ", where none was demanded")
 		d.set("identities", gained, lost, !identitiesHold(a.Identities, b.Identities), !identitiesHold(b.Identities, a.Identities), meansTheSame)
+		d.remark = ""
 	}
 	d.value(kindOf(a.RequireTLS, b.RequireTLS), "require_tls", fmt.Sprint(a.RequireTLS), fmt.Sprint(b.RequireTLS))
 }
@@ -21,6 +24,8 @@ func (d *differ) source(field string, old, new []string, after *Client, undo fun
 	if len(gained)+len(lost) == 0 {
 		return
 	}
+	d.remark = emptyText(old, new, ", so any will do", ", where any would do")
+	defer func() { d.remark = "" }()
 	before := *after
 	undo(&before)
 	wider, narrower := !d.areaHolds(&before, after), !d.areaHolds(after, &before)
@@ -29,6 +34,18 @@ func (d *differ) source(field string, old, new []string, after *Client, undo fun
 		return
 	}
 	d.set(field, gained, lost, wider, narrower, meansTheSame)
+}
+
+// emptyText says what it means that a client's list is empty now, or was before.
+func emptyText(old, new []string, now, before string) string {
+	switch {
+	case len(new) == 0:
+		return now
+	case len(old) == 0:
+		return before
+	default:
+		return ""
+	}
 }
 
 func (d *differ) group(a, b *Group) {

@@ -47,8 +47,8 @@ func TestDiff(t *testing.T) {
 			[]string{`client "t-server-east" changed: addresses: "10.2.0.6" added, "10.2.0.5" removed`},
 			[]string{`client "t-server-east" changed: addresses: "10.2.0.5" added, "10.2.0.6" removed`}},
 		{"any address", func(s *policy.Source) { s.Clients[0].Addresses = nil },
-			[]string{`client "t-server-east" widened: addresses: "10.2.0.5" removed`},
-			[]string{`client "t-server-east" narrowed: addresses: "10.2.0.5" added`}},
+			[]string{`client "t-server-east" widened: addresses: "10.2.0.5" removed, so any will do`},
+			[]string{`client "t-server-east" narrowed: addresses: "10.2.0.5" added, where any would do`}},
 		{"more ports", func(s *policy.Source) {
 			s.Clients[0].Ports = []policy.PortRange{{First: 20001, Last: 20002}, {First: 20003, Last: 20009}}
 		},
@@ -65,8 +65,8 @@ func TestDiff(t *testing.T) {
 			[]string{`client "t-server-east" widened: identities: "cn:a" added`},
 			[]string{`client "t-server-east" narrowed: identities: "cn:a" removed`}},
 		{"no identity", func(s *policy.Source) { s.Clients[0].Identities = nil },
-			[]string{`client "t-server-east" widened: identities: "dns:tserver.example.com" removed`},
-			[]string{`client "t-server-east" narrowed: identities: "dns:tserver.example.com" added`}},
+			[]string{`client "t-server-east" widened: identities: "dns:tserver.example.com" removed, so none is demanded`},
+			[]string{`client "t-server-east" narrowed: identities: "dns:tserver.example.com" added, where none was demanded`}},
 		{"require_tls", func(s *policy.Source) { s.Clients[0].RequireTLS = true },
 			[]string{`client "t-server-east" narrowed: require_tls: false is now true`},
 			[]string{`client "t-server-east" widened: require_tls: true is now false`}},
