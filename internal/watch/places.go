@@ -1,0 +1,162 @@
+package watch
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Above a file's directory, nothing but a rename of a directory matters, and the periodic look finds that, too. With
+// inotify hearing of it at once costs one watch; elsewhere it may cost a descriptor for every file of a directory.
+const watchAncestors = runtime.GOOS == "linux"
+
+const maxLinks = 40 // on the way to one file, as in Linux
+
+// places are the directories to watch for a set, and the names in them that matter.
+type places struct {
+	dirs     map[string]place // by path, free of links
+	names    map[string]bool  // of files, links and directories, without their directory
+	patterns []string         // for such names
+
+	steps map[string]step // what is known so far, by path whose directory is free of links
+}
+
+type place struct {
+	info   fs.FileInfo // tells a directory from another at the same path
+	needed bool        // otherwise it is only above others
+}
+
+// step is one name on the way to a file.
+type step struct {
+	info   fs.FileInfo // nil: there is nothing
+	target string      // of a link
+}
+
+// locate finds the places for a set. It looks at directories and links only.
+func locate(set Set) *places {
+	p := &places{dirs: make(map[string]place), names: make(map[string]bool), steps: make(map[string]step)}
+	for _, pattern := range set.Globs {
+		p.addGlob(pattern)
+		for _, path := range glob(pattern) {
+			p.add(path)
+		}
+	}
+	for _, path := range set.Files {
+		p.add(path)
+	}
+	p.steps = nil // large, and soon outdated
+	return p
+}
+
+// addGlob adds the directories in which a match may appear, at every level of the pattern.
+func (p *places) addGlob(pattern string) {
+	for {
+		p.patterns = append(p.patterns, filepath.Base(pattern))
+		dir := filepath.Dir(pattern)
+		for _, path := range expand(dir) {
+			p.add(filepath.Join(path, "any"))
+		}
+		if !wild(dir) {
+			return
+		}
+		pattern = dir
+	}
+}
+
+// add walks to a file and notes each directory in which a change may lead elsewhere.
+func (p *places) add(path string) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return // without a working directory, relative paths lead nowhere
+	}
+	root := filepath.VolumeName(abs) + string(filepath.Separator)
+	dir, rest, links := root, split(strings.TrimPrefix(abs, filepath.VolumeName(abs))), 0
+	for len(rest) > 0 {
+		name := rest[0]
+		rest = rest[1:]
+		if name == ".." { // of a link's target
+			dir = filepath.Dir(dir)
+			continue
+		}
+		here := p.step(filepath.Join(dir, name))
+		switch {
+		case here.info == nil:
+			p.want(dir, name, true)
+			return
+		case here.info.Mode()&fs.ModeSymlink != 0:
+			p.want(dir, name, true)
+			if links++; links > maxLinks {
+				return
+			}
+			if filepath.IsAbs(here.target) {
+				dir = filepath.VolumeName(here.target) + string(filepath.Separator)
+			}
+			rest = append(split(strings.TrimPrefix(here.target, filepath.VolumeName(here.target))), rest...)
+		case here.info.IsDir() && len(rest) > 0:
+			p.want(dir, name, false)
+			dir = filepath.Join(dir, name)
+		default:
+			p.want(dir, name, true)
+			return
+		}
+	}
+}
+
+// split returns the names in a path. It leaves ".." in: behind a link only the file system knows where that leads.
+func split(path string) []string {
+	names := strings.FieldsFunc(path, func(r rune) bool { return r < 0x80 && os.IsPathSeparator(uint8(r)) })
+	kept := names[:0]
+	for _, name := range names {
+		if name != "." {
+			kept = append(kept, name)
+		}
+	}
+	return kept
+}
+
+func (p *places) step(path string) step {
+	if known, ok := p.steps[path]; ok {
+		return known
+	}
+	var s step
+	if info, err := os.Lstat(path); err == nil {
+		s.info = info
+		if info.Mode()&fs.ModeSymlink != 0 {
+			s.target, _ = os.Readlink(path)
+		}
+	}
+	if s.info == nil || !s.info.Mode().IsRegular() { // files are seldom asked for twice
+		p.steps[path] = s
+	}
+	return s
+}
+
+func (p *places) want(dir, name string, needed bool) {
+	if !needed && !watchAncestors {
+		return
+	}
+	p.names[name] = true
+	wanted, known := p.dirs[dir]
+	if !known {
+		wanted.info = p.step(dir).info
+		p.names[filepath.Base(dir)] = true // events about the directory itself
+	}
+	wanted.needed = wanted.needed || needed
+	p.dirs[dir] = wanted
+}
+
+// matter reports whether an event about a path may change what is found.
+func (p *places) matter(path string) bool {
+	name := filepath.Base(path)
+	if p.names[name] {
+		return true
+	}
+	for _, pattern := range p.patterns {
+		if matched, _ := filepath.Match(pattern, name); matched {
+			return true
+		}
+	}
+	return false
+}
