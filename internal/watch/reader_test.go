@@ -41,9 +41,14 @@ type reader struct {
 // follow starts a reader that has read everything and waits until it is watched.
 func follow(t *testing.T, opt Options, set Set) *reader {
 	t.Helper()
-	r := &reader{t: t, w: New(slog.New(slog.DiscardHandler), opt), set: set}
+	r := &reader{t: t, w: newSilent(t, opt), set: set}
 	r.run()
 	return r
+}
+
+func newSilent(t *testing.T, opt Options) *Watcher {
+	t.Helper()
+	return New(slog.New(slog.DiscardHandler), opt)
 }
 
 func (r *reader) run() {

@@ -9,13 +9,7 @@ import (
 // calls it from its own goroutine, so never twice at a time, and it may take its time and call every other method:
 // what happens meanwhile is told afterwards. Run must not be called again before it has returned.
 func (w *Watcher) Run(ctx context.Context, changed func()) {
-	r := &run{
-		Watcher: w,
-		ears:    newEars(w.open),
-		pace:    pacer{quiet: max(w.opt.Quiet, 0), longest: max(w.opt.Longest, w.opt.Quiet, 0)},
-		full:    after(time.Now(), w.opt.Full),
-		huge:    make(map[string]bool),
-	}
+	r := newRun(w)
 	defer r.ears.close()
 	r.glance()
 	timer := time.NewTimer(0)
@@ -54,6 +48,16 @@ type run struct {
 	now     State
 	deaf    bool            // which was logged
 	huge    map[string]bool // likewise
+}
+
+func newRun(w *Watcher) *run {
+	return &run{
+		Watcher: w,
+		ears:    newEars(w.open),
+		pace:    pacer{quiet: max(w.opt.Quiet, 0), longest: max(w.opt.Longest, w.opt.Quiet, 0)},
+		full:    after(time.Now(), w.opt.Full),
+		huge:    make(map[string]bool),
+	}
 }
 
 // never is farther away than anybody looks.
