@@ -68,6 +68,7 @@ type coverage struct {
 	err   error // why not, the first reason
 	fresh bool  // a directory is watched now that was not before
 	lost  bool  // events got lost since the last time
+	odd   error // of the system's, since the last time; it goes on in spite of it
 	racy  bool  // a directory went in between
 }
 
@@ -79,6 +80,7 @@ func (e *ears) listen(wanted *places) coverage {
 	heard := e.news
 	e.news = news{}
 	e.mu.Unlock()
+	c.odd = heard.err
 	if c.lost = heard.lost; heard.dead {
 		c.lost = true
 		e.close()
@@ -119,9 +121,6 @@ func (e *ears) listen(wanted *places) coverage {
 		}
 	}
 	c.dirs = len(e.watched)
-	if heard.err != nil && c.err == nil {
-		c.err = heard.err
-	}
 	return c
 }
 

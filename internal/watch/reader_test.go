@@ -54,6 +54,7 @@ func newSilent(t *testing.T, opt Options) *Watcher {
 func (r *reader) run() {
 	r.t.Helper()
 	r.read()
+	<-r.w.followed // Run looks anyway: one look, and not another at some time
 	ctx, cancel := context.WithCancel(r.t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -67,7 +68,7 @@ func (r *reader) run() {
 		})
 	}()
 	r.t.Cleanup(func() { cancel(); <-done })
-	r.settle()
+	eventually(r.t, "the watcher has begun", func() bool { s := r.w.State(); return s.Looks > 0 && !s.Pending })
 }
 
 // read reads everything until it is sure of what it has read, and hands it over.

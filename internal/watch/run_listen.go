@@ -10,6 +10,9 @@ func (r *run) listen() (deaf bool) {
 	for range 8 { // until nothing new comes, since a link may have been flipped before it was watched
 		c = r.ears.listen(locate(r.following()))
 		r.unsound = r.unsound || c.lost
+		if c.odd != nil {
+			r.log.Warn("the system reports trouble with watching files", slog.Any("error", c.odd))
+		}
 		if !c.fresh && !c.racy {
 			break
 		}

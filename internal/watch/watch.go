@@ -50,7 +50,7 @@ type State struct {
 	Signals     uint64    // how often something differed
 	LastLook    time.Time // zero: never
 	LastSignal  time.Time // zero: never
-	Err         error     // why directories cannot be watched, or the last error of the system's; nil: none
+	Err         error     // why directories cannot be watched; nil: all are
 }
 
 // Watcher follows files and tells when they are no longer what was read. All methods are safe for concurrent use.
