@@ -20,7 +20,15 @@ type places struct {
 	names    map[string]bool  // of files, links and directories, without their directory
 	patterns []string         // for such names
 
-	steps map[string]step // what is known so far, by path whose directory is free of links
+	// What is known so far; not kept.
+	steps map[string]step // by path whose directory is free of links
+	homes map[string]home // by a file's directory as it is named
+}
+
+// home is what a directory's name leads to.
+type home struct {
+	dir    string // free of links
+	exists bool
 }
 
 type place struct {
@@ -36,7 +44,12 @@ type step struct {
 
 // locate finds the places for a set. It looks at directories and links only.
 func locate(set Set) *places {
-	p := &places{dirs: make(map[string]place), names: make(map[string]bool), steps: make(map[string]step)}
+	p := &places{
+		dirs:  make(map[string]place),
+		names: make(map[string]bool),
+		steps: make(map[string]step),
+		homes: make(map[string]home),
+	}
 	for _, pattern := range set.Globs {
 		p.addGlob(pattern)
 		for _, path := range glob(pattern) {
@@ -46,7 +59,7 @@ func locate(set Set) *places {
 	for _, path := range set.Files {
 		p.add(path)
 	}
-	p.steps = nil // large, and soon outdated
+	p.steps, p.homes = nil, nil // large, and soon outdated
 	return p
 }
 
@@ -71,37 +84,48 @@ func (p *places) add(path string) {
 	if err != nil {
 		return // without a working directory, relative paths lead nowhere
 	}
-	root := filepath.VolumeName(abs) + string(filepath.Separator)
-	dir, rest, links := root, split(strings.TrimPrefix(abs, filepath.VolumeName(abs))), 0
-	for len(rest) > 0 {
-		name := rest[0]
-		rest = rest[1:]
+	parent := filepath.Dir(abs)
+	at, known := p.homes[parent]
+	if !known {
+		volume := filepath.VolumeName(parent)
+		at.dir, at.exists = p.walk(volume+string(filepath.Separator), split(parent[len(volume):]), false)
+		p.homes[parent] = at
+	}
+	if at.exists && parent != abs {
+		p.walk(at.dir, []string{filepath.Base(abs)}, true)
+	}
+}
+
+// walk goes from a directory that is free of links along the names, and returns the directory that they lead to, if
+// they do. What they lead to matters itself only if it is to be a file.
+func (p *places) walk(dir string, names []string, file bool) (string, bool) {
+	for links := 0; len(names) > 0; {
+		name := names[0]
+		names = names[1:]
 		if name == ".." { // of a link's target
 			dir = filepath.Dir(dir)
 			continue
 		}
-		here := p.step(filepath.Join(dir, name))
+		path := filepath.Join(dir, name)
+		here := p.step(path)
 		switch {
-		case here.info == nil:
+		case here.info != nil && here.info.IsDir():
+			p.want(dir, name, file && len(names) == 0)
+			dir = path
+		case here.info != nil && here.info.Mode()&fs.ModeSymlink != 0 && links < maxLinks:
+			links++
 			p.want(dir, name, true)
-			return
-		case here.info.Mode()&fs.ModeSymlink != 0:
-			p.want(dir, name, true)
-			if links++; links > maxLinks {
-				return
-			}
+			volume := filepath.VolumeName(here.target)
 			if filepath.IsAbs(here.target) {
-				dir = filepath.VolumeName(here.target) + string(filepath.Separator)
+				dir = volume + string(filepath.Separator)
 			}
-			rest = append(split(strings.TrimPrefix(here.target, filepath.VolumeName(here.target))), rest...)
-		case here.info.IsDir() && len(rest) > 0:
-			p.want(dir, name, false)
-			dir = filepath.Join(dir, name)
+			names = append(split(here.target[len(volume):]), names...)
 		default:
 			p.want(dir, name, true)
-			return
+			return "", false
 		}
 	}
+	return dir, true
 }
 
 // split returns the names in a path. It leaves ".." in: behind a link only the file system knows where that leads.
