@@ -98,6 +98,31 @@ func TestHuge(t *testing.T) {
 	}
 }
 
+// TestTorn: a file that is written while it is read is not what anybody wrote.
+func TestTorn(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, strings.Repeat("x", 1<<20))
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := byte(0); ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = os.WriteFile(file, []byte(strings.Repeat(string(i), 1<<20)), 0o600)
+			}
+		}
+	}()
+	eye := newEye(2 << 20)
+	eventually(t, "a file is seen half written", func() bool { return eye.look(file, entry{}, false).torn })
+	close(stop)
+	<-done
+	if found := eye.look(file, entry{}, false); found.torn || found.kind != regular {
+		t.Errorf("at rest: %+v", found)
+	}
+}
+
 func TestCompare(t *testing.T) {
 	one, two := content{kind: regular, sum: [32]byte{1}}, content{kind: regular, sum: [32]byte{2}}
 	blank, gone := content{kind: regular, empty: true}, content{kind: missing}

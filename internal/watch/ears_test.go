@@ -215,15 +215,42 @@ func TestFeedDies(t *testing.T) {
 
 // TestOtherEvents: files that do not count cause no look, however busy their directory is.
 func TestOtherEvents(t *testing.T) {
-	system := new(fakeSystem)
-	r, _ := followOn(t, system, Options{Quiet: time.Millisecond, Recheck: -1, Full: -1}, threeDirectories(t))
-	events, _ := system.channels()
-	before := r.w.State().Looks
-	for range 1000 {
-		events <- fsnotify.Event{Name: r.set.Files[0] + ".log", Op: fsnotify.Write}
+	set := threeDirectories(t)
+	at := locate(set)
+	for name, want := range map[string]bool{set.Files[0]: true, set.Files[0] + ".log": false, filepath.Dir(set.Files[0]): true} {
+		if got := new(news).event(fsnotify.Event{Name: name, Op: fsnotify.Write}, true, at); got != want {
+			t.Errorf("%s matters: %t, want %t", name, got, want)
+		}
 	}
-	if s := r.w.State(); s.Looks != before || s.Pending {
-		t.Errorf("%d looks, want none", s.Looks-before)
+}
+
+// TestListenAgain: what is no longer watched although the directory is the same is watched anew.
+func TestListenAgain(t *testing.T) {
+	set := threeDirectories(t)
+	dir, err := filepath.EvalSymlinks(filepath.Dir(set.Files[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name string
+		say  func(s *fakeSystem)
+	}{
+		{"removed and made again", func(s *fakeSystem) { s.events <- fsnotify.Event{Name: dir, Op: fsnotify.Remove} }},
+		{"moved away and back", func(s *fakeSystem) { s.events <- fsnotify.Event{Name: dir, Op: fsnotify.Rename} }},
+		{"events got lost", func(s *fakeSystem) { s.errors <- fsnotify.ErrEventOverflow }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			system := new(fakeSystem)
+			e := newEars(system.feed)
+			t.Cleanup(e.close)
+			e.listen(locate(set))
+			test.say(system)
+			<-e.heard
+			if c := e.listen(locate(set)); !c.fresh {
+				t.Errorf("coverage: %+v", c)
+			}
+		})
 	}
 }
 

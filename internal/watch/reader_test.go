@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // has to help.
 func byEvents() Options {
 	opt := Options{Quiet: 10 * time.Millisecond, Longest: 200 * time.Millisecond, Recheck: -1, Full: -1, Poll: -1}
-	if !watchAncestors {
+	if runtime.GOOS != "linux" {
 		opt.Full = 50 * time.Millisecond
 	}
 	return opt
