@@ -73,8 +73,10 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 func (d *daemon) change(ctx context.Context) admin.Reload {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
+	before := d.inForce()
 	problems := d.tryChange(ctx)
 	d.loader.Sweep()
+	changes := d.inForce().policyChanges(before)
 
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -84,6 +86,7 @@ func (d *daemon) change(ctx context.Context) admin.Reload {
 		OK:         !problems.HasErrors(),
 		Problems:   texts(problems.Errors()),
 		Warnings:   texts(problems.Warnings()),
+		Policy:     changes,
 	}
 	if result.OK {
 		d.success = &result

@@ -89,3 +89,23 @@ func (d *daemon) policyStatus() admin.Policy {
 	}
 	return s
 }
+
+// mostChanges bounds what is told of a changed policy.
+const mostChanges = 100
+
+// policyChanges says in words what is different from the policy of an older plan; nothing where there was none.
+func (p *plan) policyChanges(older *plan) []string {
+	if older == nil || p == older || p.policyHash == older.policyHash {
+		return nil
+	}
+	changes := policy.Diff(older.policy.Source(), p.policy.Source())
+	var list []string
+	for i, change := range changes {
+		if i == mostChanges {
+			list = append(list, fmt.Sprintf("and %d more", len(changes)-i))
+			break
+		}
+		list = append(list, change.String())
+	}
+	return list
+}

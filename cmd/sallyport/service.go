@@ -98,6 +98,9 @@ func (d *daemon) Reload(ctx context.Context) admin.Reload {
 		d.log.Error("reload failed, nothing changed", "generation", result.Generation, "problems", len(result.Problems))
 		return result
 	}
+	for _, change := range result.Policy {
+		d.log.Info("policy changed", "change", change)
+	}
 	d.log.Info("reloaded", "generation", result.Generation, "policy", d.inForce().policyLine())
 	return result
 }

@@ -64,4 +64,5 @@ type Reload struct {
 	OK         bool      `json:"ok"`
 	Problems   []string  `json:"problems,omitempty"` // each as file:line:column: key: message, with its hint
 	Warnings   []string  `json:"warnings,omitempty"`
+	Policy     []string  `json:"policy_changes,omitempty"` // what was added, removed, widened and narrowed, in words
 }
