@@ -17,7 +17,7 @@ Starting on config.toml: an echo server behind three ports. Ctrl-C ends it. Once
   bash -c 'exec 3<>/dev/tcp/127.0.0.1/12022; echo hello >&3; head -n1 <&3'     # a plaintext port
   bash -c 'exec 3<>/dev/tcp/127.0.0.1/12021; echo hello >&3; head -n1 <&3'     # plaintext to a TLS port: refused, see the log
   bin/sallyport status                                                         # what is running
-  bin/sallyport reload --wait                                                  # after changes to config.toml
+  bin/sallyport reload --wait                                                  # changed files count by themselves; this says what came of it
 
 endef
 export TRY

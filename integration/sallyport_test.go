@@ -77,6 +77,9 @@ func (s *sallyport) write(t *testing.T, config string) {
 	if !strings.Contains(config, "[admin]") {
 		config += "\n[admin]\nlisten = \"unix:admin.sock\"\n"
 	}
+	if !strings.Contains(config, "[reload]") { // most tests say when, and what is in force until then
+		config += "\n[reload]\nwatch = false\n"
+	}
 	if !strings.Contains(config, "[policy]") {
 		replace(t, filepath.Join(filepath.Dir(s.config), "everybody.toml"), everybody(config))
 		config += "\n[policy]\nfiles = [\"everybody.toml\"]\n"

@@ -11,14 +11,16 @@ import (
 // configuration names them. It returns nil if they cannot be used. A level that several
 // ports inherit is reported once.
 func (p *planner) credentials(c config.Credentials, purpose certs.Purpose) *certs.Credentials {
-	creds, errs := p.loader.Load(certs.Files{
+	files := certs.Files{
 		Purpose:      purpose,
 		Certificates: values(c.Certificates),
 		Keys:         values(c.Keys),
 		PasswordFile: c.PasswordFile.Value,
 		TrustedCA:    c.TrustedCA.Value,
 		CRLs:         values(c.CRLs),
-	})
+	}
+	p.files = append(p.files, filesOf(files)...)
+	creds, errs := p.loader.Load(files)
 	for _, err := range errs {
 		p.reportOnce(fileProblem(c, err))
 	}

@@ -10,6 +10,7 @@ import (
 	"sallyport/certs"
 	"sallyport/internal/admin"
 	"sallyport/internal/config"
+	"sallyport/internal/watch"
 	"sallyport/listener"
 	"sallyport/policy"
 	"sallyport/proxy"
@@ -22,6 +23,7 @@ type daemon struct {
 	log     *slog.Logger
 	handler *logHandler
 
+	watcher    *watch.Watcher
 	loader     *certs.Loader
 	resumption *certs.Resumption
 	resolver   *proxy.Resolver
@@ -38,6 +40,7 @@ type daemon struct {
 	replaced  chan struct{} // tells upkeep that another policy is in force
 	reloading sync.Mutex    // one change at a time, from the first file to the last socket
 	applying  sync.Mutex    // the part of it that changes anything; never held while files are read
+	followed  watch.Set     // what is watched; of the one change at a time
 
 	mu       sync.Mutex
 	plan     *plan // in force
@@ -54,6 +57,7 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 		started:    time.Now(),
 		log:        log,
 		handler:    handler,
+		watcher:    watch.New(log, watch.Options{}),
 		loader:     certs.NewLoader(),
 		resumption: new(certs.Resumption),
 		resolver:   newResolver(),
@@ -70,7 +74,7 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 
 // change reads everything and makes it the state in force: read, validate, open what is new,
 // build, swap, close what went. If anything is wrong, nothing changes.
-func (d *daemon) change(ctx context.Context) admin.Reload {
+func (d *daemon) change(ctx context.Context, trigger string) admin.Reload {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	before := d.inForce()
@@ -82,6 +86,7 @@ func (d *daemon) change(ctx context.Context) admin.Reload {
 	defer d.mu.Unlock()
 	result := admin.Reload{
 		Time:       time.Now().UTC(),
+		Trigger:    trigger,
 		Generation: d.number,
 		OK:         !problems.HasErrors(),
 		Problems:   texts(problems.Errors()),
@@ -105,17 +110,20 @@ func texts(problems config.Problems) []string {
 }
 
 func (d *daemon) tryChange(ctx context.Context) config.Problems {
-	next, problems := makePlan(d.path, d.loader)
-	if problems.HasErrors() {
-		return problems
+	r := d.read()
+	selfMade, created := d.selfMade(&r)
+	if created { // files that are read and watched as all others are
+		r = d.read()
+		selfMade, _ = d.selfMade(&r)
 	}
-	selfMade, more := d.selfMade(next)
-	problems = append(problems, more...)
-	if !problems.HasErrors() {
-		problems = append(problems, d.apply(ctx, next, selfMade)...)
+	if !r.problems.HasErrors() {
+		r.problems = append(r.problems, d.apply(ctx, r.plan, selfMade)...)
 	}
-	next.config.Sort(problems)
-	return problems
+	d.follow(r, !r.problems.HasErrors())
+	if r.plan != nil {
+		r.plan.config.Sort(r.problems)
+	}
+	return r.problems
 }
 
 // apply opens what a validated plan needs and puts it into force.

@@ -28,28 +28,34 @@ func (p *planner) development() {
 	}
 }
 
-// selfMade returns the development credentials if any port needs them, making them at the
-// first start.
-func (d *daemon) selfMade(next *plan) (*certs.Credentials, config.Problems) {
-	if len(next.selfMade) == 0 {
-		return nil, nil
+// selfMade returns the development credentials if any port needs them. If some had to be made, it says so instead.
+// What is wrong is added to the reading.
+func (d *daemon) selfMade(r *reading) (creds *certs.Credentials, created bool) {
+	next := r.plan
+	if r.problems.HasErrors() || len(next.selfMade) == 0 {
+		return nil, false
 	}
-	files, created, err := certs.Development(next.config.Host.StateDir, developmentNames(next.config), time.Now())
+	files, made, err := certs.Development(next.config.Host.StateDir, developmentNames(next.config), time.Now())
 	if err != nil {
-		return nil, config.Problems{developmentProblem(next, err.Error(), "")}
+		r.problems = append(r.problems, developmentProblem(next, err.Error(), ""))
+		return nil, false
 	}
-	for _, file := range created {
+	for _, file := range made {
 		d.log.Warn("made for development", "file", file)
+	}
+	if len(made) > 0 {
+		return nil, true
 	}
 	creds, errs := d.loader.Load(files)
 	if creds == nil {
-		return nil, developmentProblems(next, errs)
+		r.problems = append(r.problems, developmentProblems(next, errs)...)
+		return nil, false
 	}
-	if d.number == 0 || len(created) > 0 {
+	if before := d.inForce(); before == nil || len(before.selfMade) == 0 {
 		d.log.Warn("a self-made certificate is served: clients must trust its CA",
 			"ports", next.selfMade, "ca", files.TrustedCA)
 	}
-	return creds, nil
+	return creds, false
 }
 
 func developmentProblems(p *plan, errs []*certs.FileError) config.Problems {

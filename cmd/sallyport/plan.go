@@ -44,6 +44,7 @@ type planner struct {
 	loader   *certs.Loader
 	problems config.Problems
 	plan     *plan
+	files    []string // of credentials that were read or looked for
 
 	// places tell where the policy is written. They are large, and only who explains the policy keeps them.
 	places *config.PolicyFiles

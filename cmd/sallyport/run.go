@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sallyport/internal/admin"
 	"sallyport/listener"
 )
 
@@ -19,7 +20,8 @@ func runCommand() *cobra.Command {
 		Short: "Serve what the configuration says",
 		Long: `Serve what the configuration says, in the foreground, until a signal ends it.
 
-  SIGHUP            read everything anew; if anything is wrong, nothing changes
+  SIGHUP            read everything anew, as happens by itself when a file changes; if anything
+                    is wrong, nothing changes
   SIGTERM, SIGINT   take no new sessions, wait up to drain_timeout for those there are, exit
   the same again    exit at once
 
@@ -41,7 +43,7 @@ configuration, a development CA and certificates are made in the state directory
 func (d *daemon) run(cmd *cobra.Command) error {
 	signals := catchSignals()
 	defer signals.stop()
-	first := d.change(cmd.Context())
+	first := d.change(cmd.Context(), admin.TriggerStart)
 	if !first.OK {
 		for _, problem := range first.Problems {
 			fmt.Fprintln(cmd.ErrOrStderr(), problem)
@@ -65,9 +67,11 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	defer keepers.Wait()
 	defer stopKeeping()
 
-	go func() { // apart, since reading files can hang and a signal to end must not wait for that
+	// Apart, since reading files can hang and a signal to end must not wait for that.
+	go d.watch(watchdog)
+	go func() {
 		for range signals.reload {
-			d.Reload(context.Background())
+			d.reload(context.Background(), admin.TriggerSignal)
 		}
 	}()
 	return d.end(<-signals.end, signals)

@@ -36,6 +36,8 @@ func TestMain(m *testing.M) {
 //	               waits until a file has the text
 //	waitgeneration FILE N
 //	               waits until generation N is in force
+//	waitfailure FILE TEXT
+//	               waits until the latest reload is one that failed, for a reason with a text in it
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -47,6 +49,7 @@ func TestScripts(t *testing.T) {
 			"waitlog": waitLog,
 
 			"waitgeneration": waitGeneration,
+			"waitfailure":    waitFailure,
 		},
 	})
 }
@@ -118,6 +121,14 @@ func waitGeneration(ts *testscript.TestScript, _ bool, args []string) {
 	until(ts, "generation "+args[1], func() bool {
 		s, err := status(ts, args[0])
 		return err == nil && fmt.Sprint(s.Generation) == args[1]
+	})
+}
+
+func waitFailure(ts *testscript.TestScript, _ bool, args []string) {
+	until(ts, "a failure with "+args[1], func() bool {
+		s, err := status(ts, args[0])
+		return err == nil && s.LastFailure != nil && s.LastFailure.Time.After(s.LastSuccess.Time) &&
+			strings.Contains(strings.Join(s.LastFailure.Problems, "\n"), args[1])
 	})
 }
 

@@ -32,6 +32,7 @@ func (d *daemon) Status() admin.Status {
 	s.Sessions.Active = d.server.Sessions()
 	s.Sessions.Max = d.plan.maxConnections
 	s.Policy = d.policyStatus()
+	s.Watch = d.watchStatus()
 	return s
 }
 
@@ -79,12 +80,14 @@ func (d *daemon) ports() []admin.Port {
 	return list
 }
 
-// Reload reads everything anew.
-func (d *daemon) Reload(ctx context.Context) admin.Reload {
+// Reload reads everything anew, as somebody asked for.
+func (d *daemon) Reload(ctx context.Context) admin.Reload { return d.reload(ctx, admin.TriggerRequest) }
+
+func (d *daemon) reload(ctx context.Context, trigger string) admin.Reload {
 	if !d.isStopping() {
 		d.notify.reloading()
 	}
-	result := d.change(ctx)
+	result := d.change(ctx, trigger)
 	if !d.isStopping() {
 		d.notify.ready()
 	}
@@ -95,12 +98,12 @@ func (d *daemon) Reload(ctx context.Context) admin.Reload {
 		for _, problem := range result.Problems {
 			d.log.Error("configuration", "problem", problem)
 		}
-		d.log.Error("reload failed, nothing changed", "generation", result.Generation, "problems", len(result.Problems))
+		d.log.Error("reload failed, nothing changed", "trigger", trigger, "generation", result.Generation, "problems", len(result.Problems))
 		return result
 	}
 	for _, change := range result.Policy {
 		d.log.Info("policy changed", "change", change)
 	}
-	d.log.Info("reloaded", "generation", result.Generation, "policy", d.inForce().policyLine())
+	d.log.Info("reloaded", "trigger", trigger, "generation", result.Generation, "policy", d.inForce().policyLine())
 	return result
 }

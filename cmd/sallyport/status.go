@@ -61,6 +61,7 @@ func printStatus(w io.Writer, s *admin.Status) error {
 	fmt.Fprintf(w, "configuration %s, generation %d\n", s.Config, s.Generation)
 	fmt.Fprintf(w, "sessions %d of %d\n", s.Sessions.Active, s.Sessions.Max)
 	printPolicy(w, &s.Policy)
+	printWatch(w, &s.Watch)
 	if r := s.LastSuccess; r != nil {
 		fmt.Fprintf(w, "last change %s ago\n", ago(r.Time))
 	}
@@ -76,6 +77,17 @@ func printStatus(w io.Writer, s *admin.Status) error {
 		fmt.Fprintf(table, "%s/%s\t%s\t%s\t%s\n", p.Application, p.ID, p.Mode, p.Address, p.Upstream)
 	}
 	return table.Flush()
+}
+
+func printWatch(w io.Writer, s *admin.Watch) {
+	if !s.On {
+		fmt.Fprintln(w, "files are not watched: only reload and SIGHUP read them anew")
+		return
+	}
+	fmt.Fprintf(w, "watching %s\n", count(s.Files, "file"))
+	if s.Deaf > 0 {
+		fmt.Fprintf(w, "%d OF %d DIRECTORIES CANNOT BE WATCHED and are looked at periodically: %s\n", s.Deaf, s.Deaf+s.Directories, s.Error)
+	}
 }
 
 func printPolicy(w io.Writer, p *admin.Policy) {

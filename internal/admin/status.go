@@ -14,6 +14,7 @@ type Status struct {
 	LastFailure *Reload   `json:"last_failure,omitempty"`
 	Sessions    Sessions  `json:"sessions"`
 	Policy      Policy    `json:"policy"`
+	Watch       Watch     `json:"watch"`
 	Ports       []Port    `json:"ports"`
 }
 
@@ -47,6 +48,17 @@ const (
 	AuditAll   = "all"
 )
 
+// Watch says how the watch over the files is doing.
+type Watch struct {
+	On          bool       `json:"on"` // false: [reload] watch is
+	Files       int        `json:"files"`
+	Directories int        `json:"directories"`
+	Deaf        int        `json:"deaf"`                  // directories whose changes are not heard, only looked for
+	Error       string     `json:"error,omitempty"`       // why
+	LastLook    *time.Time `json:"last_look,omitempty"`   // when files were compared
+	LastChange  *time.Time `json:"last_change,omitempty"` // when one had changed
+}
+
 // Port is one listening port.
 type Port struct {
 	Application string `json:"application"`
@@ -60,9 +72,18 @@ type Port struct {
 // Reload is the outcome of one attempt to read everything anew. A failed one changed nothing.
 type Reload struct {
 	Time       time.Time `json:"time"`
+	Trigger    string    `json:"trigger"`    // "start", "watch", "signal" or "request"
 	Generation uint64    `json:"generation"` // in force afterwards
 	OK         bool      `json:"ok"`
 	Problems   []string  `json:"problems,omitempty"` // each as file:line:column: key: message, with its hint
 	Warnings   []string  `json:"warnings,omitempty"`
 	Policy     []string  `json:"policy_changes,omitempty"` // what was added, removed, widened and narrowed, in words
 }
+
+// Values of Reload.Trigger: what led to it.
+const (
+	TriggerStart   = "start"
+	TriggerWatch   = "watch" // a file changed
+	TriggerSignal  = "signal"
+	TriggerRequest = "request"
+)

@@ -39,6 +39,7 @@ type Config struct {
 	Host         Host
 	Policy       Policy
 	Limits       Limits
+	Reload       Reload
 	Admin        Admin
 	Log          Log
 	Applications []Application
@@ -63,6 +64,11 @@ type Limits struct {
 	MaxLifetime      time.Duration // 0: none
 	DrainTimeout     time.Duration // 0: sessions are cut at once
 	DeadPeerTimeout  time.Duration // 0: what the system does by itself
+}
+
+// Reload says when everything is read anew.
+type Reload struct {
+	Watch bool // when a file changes, beside when somebody asks for it
 }
 
 // Admin is the socket for health, metrics, status and reload.

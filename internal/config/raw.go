@@ -13,6 +13,7 @@ type rawFile struct {
 	Host         rawHost          `toml:"host"`
 	Policy       rawPolicy        `toml:"policy"`
 	Limits       rawLimits        `toml:"limits"`
+	Reload       rawReload        `toml:"reload"`
 	Admin        rawAdmin         `toml:"admin"`
 	Log          rawLog           `toml:"log"`
 	Applications []rawApplication `toml:"application"`
@@ -68,6 +69,10 @@ type rawLimits struct {
 	MaxLifetime      Located[time.Duration] `toml:"max_lifetime" default:"0s"`
 	DrainTimeout     Located[time.Duration] `toml:"drain_timeout" default:"30s"`
 	DeadPeerTimeout  Located[time.Duration] `toml:"dead_peer_timeout" default:"30s"`
+}
+
+type rawReload struct {
+	Watch Located[bool] `toml:"watch" default:"true"`
 }
 
 type rawAdmin struct {
