@@ -93,9 +93,10 @@ func (d *daemon) change(ctx context.Context, trigger string) admin.Reload {
 		Warnings:   texts(problems.Warnings()),
 		Policy:     changes,
 	}
-	if result.OK {
+	switch {
+	case result.OK:
 		d.success = &result
-	} else {
+	case trigger != admin.TriggerRetry || !sameFailure(d.failure, result):
 		d.failure = &result
 	}
 	return result

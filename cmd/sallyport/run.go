@@ -56,10 +56,10 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	d.log.Info("started", "version", version(), "pid", os.Getpid(), "config", d.path, "ports", len(d.plan.ports), "max_connections", d.plan.maxConnections, "policy", d.plan.policyLine())
 	d.notify.ready()
 
-	watchdog, stopWatchdog := context.WithCancel(context.Background())
-	defer stopWatchdog()
-	go d.notify.watch(watchdog, func() { d.Status() })
-	go d.upkeep(watchdog)
+	background, stopBackground := context.WithCancel(context.Background())
+	defer stopBackground()
+	go d.notify.watch(background, func() { d.Status() })
+	go d.upkeep(background)
 
 	keeping, stopKeeping := context.WithCancel(context.Background())
 	var keepers sync.WaitGroup
@@ -68,7 +68,8 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	defer stopKeeping()
 
 	// Apart, since reading files can hang and a signal to end must not wait for that.
-	go d.watch(watchdog)
+	go d.watch(background)
+	go d.retry(background)
 	go func() {
 		for range signals.reload {
 			d.reload(context.Background(), admin.TriggerSignal)

@@ -91,6 +91,12 @@ func (d *daemon) reload(ctx context.Context, trigger string) admin.Reload {
 	if !d.isStopping() {
 		d.notify.ready()
 	}
+	d.tell(result)
+	return result
+}
+
+// tell logs what came of a reload.
+func (d *daemon) tell(result admin.Reload) {
 	for _, warning := range result.Warnings {
 		d.log.Warn("configuration", "problem", warning)
 	}
@@ -98,12 +104,11 @@ func (d *daemon) reload(ctx context.Context, trigger string) admin.Reload {
 		for _, problem := range result.Problems {
 			d.log.Error("configuration", "problem", problem)
 		}
-		d.log.Error("reload failed, nothing changed", "trigger", trigger, "generation", result.Generation, "problems", len(result.Problems))
-		return result
+		d.log.Error("reload failed, nothing changed", "trigger", result.Trigger, "generation", result.Generation, "problems", len(result.Problems))
+		return
 	}
 	for _, change := range result.Policy {
 		d.log.Info("policy changed", "change", change)
 	}
-	d.log.Info("reloaded", "trigger", trigger, "generation", result.Generation, "policy", d.inForce().policyLine())
-	return result
+	d.log.Info("reloaded", "trigger", result.Trigger, "generation", result.Generation, "policy", d.inForce().policyLine())
 }

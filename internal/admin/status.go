@@ -72,7 +72,7 @@ type Port struct {
 // Reload is the outcome of one attempt to read everything anew. A failed one changed nothing.
 type Reload struct {
 	Time       time.Time `json:"time"`
-	Trigger    string    `json:"trigger"`    // "start", "watch", "signal" or "request"
+	Trigger    string    `json:"trigger"`    // "start", "watch", "retry", "signal" or "request"
 	Generation uint64    `json:"generation"` // in force afterwards
 	OK         bool      `json:"ok"`
 	Problems   []string  `json:"problems,omitempty"` // each as file:line:column: key: message, with its hint
@@ -84,6 +84,7 @@ type Reload struct {
 const (
 	TriggerStart   = "start"
 	TriggerWatch   = "watch" // a file changed
+	TriggerRetry   = "retry" // none has, and the one before failed
 	TriggerSignal  = "signal"
 	TriggerRequest = "request"
 )
