@@ -59,23 +59,24 @@ The running one is found by [admin] listen in the configuration.`,
 	return cmd
 }
 
-// adminClient finds the endpoint of the sallyport that runs with a configuration. The
-// configuration may be wrong by now, as long as that much of it can be read.
+// adminClient finds the endpoint of the sallyport that runs with a configuration. That may be wrong by now, or gone, as
+// long as somebody answers where the endpoint would be.
 func adminClient(path string) (*admin.Client, error) {
 	cfg, problems := config.Load(path)
-	if cfg == nil {
-		return nil, problems
-	}
-	if cfg.Admin.Off {
-		return nil, fmt.Errorf("%s: [admin] listen is off; send the process SIGHUP to reload it", path)
+	broken := cfg == nil
+	if broken {
+		cfg = config.Salvage(path)
 	}
 	listen := cfg.Admin.Listen.Value
-	if listen.Network == "" {
-		return nil, problems
-	}
 	client := &admin.Client{Network: "tcp", Address: listen.Address, StateDir: cfg.Host.StateDir}
 	if listen.Network == "unix" {
 		client.Network = "unix"
+	}
+	switch {
+	case broken && !client.Answers(), listen.Network == "" && !cfg.Admin.Off:
+		return nil, problems
+	case cfg.Admin.Off:
+		return nil, fmt.Errorf("%s: [admin] listen is off; send the process SIGHUP to reload it", path)
 	}
 	return client, nil
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Client talks to the endpoint of a running sallyport.
@@ -22,6 +23,20 @@ type Client struct {
 
 // ErrNotRunning says that nobody answers at the endpoint.
 var ErrNotRunning = errors.New("no sallyport is running with this configuration")
+
+// Answers reports whether somebody listens at the endpoint.
+func (c *Client) Answers() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
+	defer cancel()
+	conn, err := c.dial(ctx, "", "")
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
+}
+
+// answerTimeout is ample for a connection within this host.
+const answerTimeout = 5 * time.Second
 
 // Status asks for the status.
 func (c *Client) Status(ctx context.Context) (*Status, error) {
