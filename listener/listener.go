@@ -6,22 +6,28 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 // Listener is one open socket of a Set. All methods are safe for concurrent use.
 type Listener struct {
-	key    string
-	inner  net.Listener
-	path   *socketFile // of a UNIX socket that was made here; nil otherwise
-	passed bool        // systemd made the socket
-	spare  *spare
-	log    *throttle
+	key     string // written under the set's lock and mu
+	inner   net.Listener
+	path    *socketFile // of a UNIX socket that was made here; nil otherwise
+	passed  bool        // systemd made the socket
+	wrapped bool        // from a bare descriptor, so that the net package sets options of its own on what it accepts
+	reach   reach
+	shared  atomic.Bool // its address was for a moment, see sharing
+	spare   *spare
+	log     *throttle
 
-	mu     sync.Mutex
-	spec   Spec
-	handed bool // somebody else has the descriptor too
+	mu      sync.Mutex
+	spec    Spec
+	handed  bool       // somebody else has the descriptor too
+	retired bool       // what queues is to be taken before the socket closes
+	waiting []net.Conn // what queued when it closed
 
 	closed  chan struct{}
 	closing sync.Once
@@ -30,8 +36,8 @@ type Listener struct {
 
 // Accept waits for the next connection, a *net.TCPConn or *net.UnixConn, which is the caller's.
 //
-// It returns an error only when the listener is closed, and it wraps [net.ErrClosed]. Whatever
-// else goes wrong is logged and tried again, at a pace that cannot spin. When descriptors run
+// It returns an error only when the listener is closed and nobody who had connected is left, and it wraps
+// [net.ErrClosed]. Whatever else goes wrong is logged and tried again, at a pace that cannot spin. When descriptors run
 // out, the clients that wait are closed at once rather than left hanging.
 func (l *Listener) Accept() (net.Conn, error) {
 	var pace pace
@@ -42,18 +48,26 @@ func (l *Listener) Accept() (net.Conn, error) {
 			return l.prepare(conn), nil
 		}
 		if l.isClosed() || errors.Is(err, net.ErrClosed) {
-			return nil, fmt.Errorf("accept on %s: %w", l.Spec(), net.ErrClosed)
+			return l.left()
 		}
 		if wait := pace.next(l.handle(err)); !l.sleep(wait) {
-			return nil, fmt.Errorf("accept on %s: %w", l.Spec(), net.ErrClosed)
+			return l.left()
 		}
 	}
 }
 
 // prepare gives an accepted connection the options it did not inherit.
 func (l *Listener) prepare(conn net.Conn) net.Conn {
+	if acceptedInherit && !l.passed && !l.wrapped {
+		return conn
+	}
+	return l.configure(conn)
+}
+
+// configure sets the options that accepted connections have.
+func (l *Listener) configure(conn net.Conn) net.Conn {
 	tcp, ok := conn.(*net.TCPConn)
-	if !ok || acceptedInherit && !l.passed {
+	if !ok {
 		return conn
 	}
 	// It fails only on a connection that is gone already, as its first read will tell.
@@ -89,7 +103,6 @@ func (l *Listener) isClosed() bool {
 // still the same, and File was not called. Established connections stay.
 func (l *Listener) Close() error {
 	l.closing.Do(func() {
-		close(l.closed)
 		l.mu.Lock()
 		handed := l.handed
 		l.mu.Unlock()
@@ -97,8 +110,13 @@ func (l *Listener) Close() error {
 			// Before the socket is closed: until then nobody else can get its inode number.
 			l.failure = l.path.remove()
 		}
+		l.takeQueue()
+		close(l.closed)
 		if err := l.inner.Close(); err != nil && l.failure == nil {
 			l.failure = fmt.Errorf("close %s: %w", l.Spec(), err)
+		}
+		if l.shared.Load() {
+			forgetSharing(l.reach.at.Port())
 		}
 	})
 	return l.failure
@@ -124,8 +142,13 @@ func (l *Listener) File() (*os.File, error) {
 // Addr returns the address that the socket is bound to, with the port that the kernel chose for port 0.
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
-// Key returns the key of the spec that the socket was opened for.
-func (l *Listener) Key() string { return l.key }
+// Key returns the key of the spec that the socket is open for. It changes with the spec where that names the
+// same socket differently.
+func (l *Listener) Key() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.key
+}
 
 // Spec returns what was asked for last.
 func (l *Listener) Spec() Spec {
@@ -134,10 +157,10 @@ func (l *Listener) Spec() Spec {
 	return l.spec
 }
 
-// adopt makes spec, which has the same key, the one in force.
+// adopt makes spec, which is for the same socket, the one in force.
 func (l *Listener) adopt(spec Spec) error {
 	l.mu.Lock()
-	l.spec = spec
+	l.spec, l.key = spec, spec.Key()
 	l.mu.Unlock()
 	return l.tune()
 }
@@ -145,7 +168,7 @@ func (l *Listener) adopt(spec Spec) error {
 // tune sets the options that accepted connections are to inherit, where they do.
 func (l *Listener) tune() error {
 	tcp, ok := l.inner.(*net.TCPListener)
-	if !ok || l.passed {
+	if !ok || l.passed || l.wrapped {
 		return nil // prepare sets them on each connection: the net package overrides inherited ones
 	}
 	raw, err := tcp.SyscallConn()

@@ -40,20 +40,3 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("first free port %d", n)
 	}
 }
-
-func TestOverlap(t *testing.T) {
-	for _, tt := range []struct {
-		a, b string
-		want bool
-	}{
-		{"[::]:443", "10.0.0.1:443", true},
-		{"10.0.0.1:443", "0.0.0.0:443", true},
-		{"10.0.0.1:443", "10.0.0.2:443", false},
-		{"[::]:443", "10.0.0.1:80", false},
-		{"localhost:443", "10.0.0.1:443", false},
-	} {
-		if got := overlap(tt.a, tt.b); got != tt.want {
-			t.Errorf("overlap(%s, %s) = %v, want %v", tt.a, tt.b, got, tt.want)
-		}
-	}
-}

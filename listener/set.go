@@ -27,6 +27,8 @@ type Set struct {
 	passed  []passedSocket
 	open    map[string]*Listener // by key
 	pending *Stage
+
+	lingering []*Listener // retired, and still open for a while
 }
 
 // Listeners returns the open sockets, ordered by key. The slice is the caller's.
@@ -36,7 +38,8 @@ func (s *Set) Listeners() []*Listener {
 	return sorted(s.open)
 }
 
-// Close closes every socket and ends every Accept. Established connections stay. A pending
+// Close closes every socket. Accept still yields who had connected before, and then ends, except on sockets
+// that another process has, too: there those who queue are its clients. Established connections stay. A pending
 // stage is aborted, and later ones fail.
 func (s *Set) Close() error {
 	s.mu.Lock()
@@ -51,9 +54,12 @@ func (s *Set) Close() error {
 		errs = append(errs, s.pending.discard())
 	}
 	for _, l := range sorted(s.open) {
-		errs = append(errs, l.Close())
+		errs = append(errs, l.end())
 	}
-	s.open = nil
+	for _, l := range s.lingering {
+		errs = append(errs, l.retire())
+	}
+	s.open, s.lingering = nil, nil
 	errs = append(errs, closeFiles(s.remaining(nil)))
 	s.passed = nil
 	s.spare.close()
@@ -90,6 +96,7 @@ func (s *Set) listener(spec Spec, inner net.Listener) *Listener {
 	return &Listener{
 		key:    spec.Key(),
 		inner:  inner,
+		reach:  reachOf(inner),
 		spec:   spec,
 		spare:  s.spare,
 		log:    newThrottle(s.Log),

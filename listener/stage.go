@@ -24,6 +24,9 @@ type Stage struct {
 	specs map[*Listener]Spec // of every socket that will be open
 	next  map[string]*Listener
 	taken []*os.File // inherited descriptors in use
+
+	wanted   map[string]bool // keys of everything that will be open
+	reserved []reservation
 }
 
 // Stage opens the wanted sockets that are not open yet.
@@ -40,7 +43,10 @@ func (s *Set) Stage(ctx context.Context, wanted []Spec) (*Stage, error) {
 		return nil, errPending
 	}
 	s.begin()
-	stage := &Stage{set: s, specs: map[*Listener]Spec{}, next: map[string]*Listener{}}
+	stage := &Stage{set: s, specs: map[*Listener]Spec{}, next: map[string]*Listener{}, wanted: map[string]bool{}}
+	for _, spec := range wanted {
+		stage.wanted[spec.Key()] = true
+	}
 	var errs []error
 	for _, spec := range wanted {
 		if err := stage.add(ctx, spec); err != nil {
@@ -51,7 +57,7 @@ func (s *Set) Stage(ctx context.Context, wanted []Spec) (*Stage, error) {
 		return nil, errors.Join(append(errs, stage.discard())...)
 	}
 	for _, l := range sorted(s.open) {
-		if stage.next[l.key] == nil {
+		if !stage.stays(l) {
 			stage.Removed = append(stage.Removed, l)
 		}
 	}
@@ -71,13 +77,15 @@ func (st *Stage) add(ctx context.Context, spec Spec) error {
 		if l, err = st.open(ctx, spec); err != nil {
 			return err
 		}
-		st.Added = append(st.Added, l)
+		if st.set.open[l.key] != l {
+			st.Added = append(st.Added, l)
+		}
 	}
 	st.next[key], st.specs[l] = l, spec
 	return nil
 }
 
-// open takes a socket over or makes it.
+// open takes a socket over or makes it. One that is open under another name comes back as it is.
 func (st *Stage) open(ctx context.Context, spec Spec) (*Listener, error) {
 	inner, file, err := fromInherited(spec, st.set.passed)
 	if err != nil {
@@ -98,18 +106,22 @@ func (st *Stage) open(ctx context.Context, spec Spec) (*Listener, error) {
 		l.path = path
 		return l, nil
 	}
-	if inner, err = listenTCP(ctx, spec); err != nil {
-		return nil, err
+	if inner, err = listenTCP(ctx, spec, false); err != nil {
+		return st.replace(ctx, spec, err)
 	}
 	return st.set.listener(spec, inner), nil
 }
 
-// listenTCP opens a TCP socket whose options accepted connections inherit.
-func listenTCP(ctx context.Context, spec Spec) (net.Listener, error) {
+// listenTCP opens a TCP socket whose options accepted connections inherit; beside others that share their
+// address, if it is told to.
+func listenTCP(ctx context.Context, spec Spec, beside bool) (net.Listener, error) {
 	network, address := spec.canonical()
 	config := net.ListenConfig{
 		KeepAlive: -1, // inherited, or set by prepare; the net package would set its own on every connection
 		Control: func(_, _ string, raw syscall.RawConn) error {
+			if beside {
+				shareAddress(raw, true)
+			}
 			return tune(raw, spec.deadPeer())
 		},
 	}
@@ -121,9 +133,12 @@ func listenTCP(ctx context.Context, spec Spec) (net.Listener, error) {
 // Listener returns the socket that serves spec once the stage is committed; nil if it is not among the wanted.
 func (st *Stage) Listener(spec Spec) *Listener { return st.next[spec.Key()] }
 
-// Commit makes the change: the removed sockets are closed, which ends their Accept, and so are inherited
-// ones that nobody wanted. Call it after new connections are served by the new state. Errors of
-// closing are logged; the change is made in any case.
+// Commit makes the change: the removed sockets are closed, and so are inherited ones that nobody wanted.
+// Call it after new connections are served by the new state. Errors of closing are logged; the change
+// is made in any case.
+//
+// Accept on a removed socket yields who had connected before, and then ends. Where a new socket takes its clients over, that
+// takes a few seconds, for handshakes that were under way; otherwise the socket is closed when Commit returns.
 func (st *Stage) Commit() {
 	s := st.set
 	s.mu.Lock()
@@ -136,8 +151,11 @@ func (st *Stage) Commit() {
 	for l, spec := range st.specs {
 		st.report("keepalive of a listening socket could not be set", l.adopt(spec))
 	}
+	for _, r := range st.reserved {
+		r.begin(s.Log)
+	}
 	for _, l := range st.Removed {
-		st.report("a listening socket could not be closed", l.Close())
+		st.report("a listening socket could not be closed", s.remove(l))
 	}
 	for _, file := range s.remaining(st.taken) {
 		s.Log.Warn("systemd passed a socket that no port uses; it is closed", slog.String(keyName, file.Name()))
