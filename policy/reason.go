@@ -46,6 +46,7 @@ const (
 const (
 	ConnectionLimit   Reason = "connection_limit"
 	Draining          Reason = "draining"
+	PortRemoved       Reason = "port_removed"
 	HeaderUntrusted   Reason = "header_untrusted"
 	HeaderTimeout     Reason = "header_timeout"
 	HeaderMissing     Reason = "header_missing"
@@ -129,6 +130,7 @@ func Reasons() []Explanation {
 		{RuleConnections, "refused: the client already holds as many connections as the rule's max_connections allows"},
 		{ConnectionLimit, "refused: the process already holds as many connections as [limits] max_connections allows"},
 		{Draining, "refused: the process is shutting down and takes no new session"},
+		{PortRemoved, "refused: a reload has removed the port, and the client had connected before its socket closed"},
 		{HeaderUntrusted, "refused: the port demands a PROXY header and the sender is not in proxy_trusted"},
 		{HeaderTimeout, "refused: no complete PROXY header arrived within header_timeout"},
 		{HeaderMissing, "refused: the port demands a PROXY header and the first bytes are none"},

@@ -13,7 +13,7 @@ type Listener interface {
 	// Accept blocks for the next connection, which is then the caller's. It deals with
 	// transient errors itself: an error means that the listener is closed.
 	Accept() (net.Conn, error)
-	// Key names the socket; a generation's ports are found by it.
+	// Key names the socket; a generation's ports are found by it. It may change with a generation.
 	Key() string
 }
 
@@ -91,4 +91,6 @@ type Generation struct {
 	// closed, spread evenly over CloseSpread; 0 means at once.
 	CloseDenied bool
 	CloseSpread time.Duration
+
+	moved map[string]movedPort // sockets that are on their way out, by their key; set by Swap
 }

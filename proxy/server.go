@@ -34,8 +34,9 @@ type Server struct {
 	mu       sync.Mutex
 	sessions map[*session]struct{}
 	tuples   map[tuple]*session // the latest session of each
-	cutting  bool               // no session may go on
-	idle     chan struct{}      // closed when the last session ends while draining
+	serving  map[*Listener]struct{}
+	cutting  bool          // no session may go on
+	idle     chan struct{} // closed when the last session ends while draining
 }
 
 // NewServer returns a server without a generation: call [Server.Swap] before Serve. Bulk
@@ -58,41 +59,17 @@ func NewServer(log *slog.Logger, pipes int) *Server {
 		boot:     hex.EncodeToString(boot[:]),
 		sessions: make(map[*session]struct{}),
 		tuples:   make(map[tuple]*session),
+		serving:  make(map[*Listener]struct{}),
 	}
-}
-
-// Swap makes g the state of every session that begins from now on. If g says so, it judges the
-// established ones anew, see [Server.Rejudge].
-func (s *Server) Swap(g *Generation) {
-	s.current.Store(g)
-	s.Rejudge()
 }
 
 // gate is the way in that is in force.
 func (s *Server) gate() *policy.Gate { return s.current.Load().Gate }
 
-// Serve runs a session for every connection that l yields, and returns when l is closed.
-// Sessions outlive it; see [Server.Drain].
-func (s *Server) Serve(l Listener) {
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		s.begin(l.Key(), conn)
-	}
-}
-
-// begin starts the session of an accepted connection.
-func (s *Server) begin(key string, conn net.Conn) {
-	gen := s.current.Load()
-	port := gen.Ports[key]
-	if port == nil { // the listener is on its way out
-		resetConn(conn)
-		return
-	}
+// session returns the session of an accepted connection, which has not begun.
+func (s *Server) session(gen *Generation, port *Port, conn net.Conn) *session {
 	peer := addrPort(conn.RemoteAddr())
-	sess := &session{
+	return &session{
 		server:   s,
 		gen:      gen,
 		port:     port,
@@ -102,14 +79,6 @@ func (s *Server) begin(key string, conn net.Conn) {
 		conn:     conn,
 		facts:    policy.Facts{Application: port.Application, Port: port.ID, Source: peer, Peer: peer},
 	}
-	if reason := s.admit(sess); reason != "" {
-		sess.refuse(policy.Refuse(reason, nil)) // here, so that a flood of refused connections holds no descriptors
-		return
-	}
-	go func() {
-		defer s.ended(sess)
-		sess.run()
-	}()
 }
 
 // admit gives a session its place, or says why there is none.

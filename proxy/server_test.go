@@ -71,14 +71,6 @@ func TestOneRecordForEachSession(t *testing.T) {
 	}
 }
 
-// TestListenerWithoutPort: a connection for a port that has just been taken out of use.
-func TestListenerWithoutPort(t *testing.T) {
-	r := newRig(t, unreachable(t)).start()
-	r.server.Swap(&Generation{})
-	r.wantTurnedAway(nil)
-	r.wantNoRecord()
-}
-
 // TestSessionKeepsItsGeneration, and new ones begin under the new.
 func TestSessionKeepsItsGeneration(t *testing.T) {
 	r := newRig(t, echo).start()
