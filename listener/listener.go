@@ -16,7 +16,7 @@ type Listener struct {
 	key     string // written under the set's lock and mu
 	inner   net.Listener
 	path    *socketFile // of a UNIX socket that was made here; nil otherwise
-	passed  bool        // systemd made the socket
+	foreign bool        // systemd's .socket unit made it and keeps it
 	wrapped bool        // from a bare descriptor, so that the net package sets options of its own on what it accepts
 	reach   reach
 	shared  atomic.Bool // its address was for a moment, see sharing
@@ -25,9 +25,11 @@ type Listener struct {
 
 	mu      sync.Mutex
 	spec    Spec
-	handed  bool       // somebody else has the descriptor too
-	retired bool       // what queues is to be taken before the socket closes
-	waiting []net.Conn // what queued when it closed
+	handed  bool          // another process has the descriptor, too
+	kept    bool          // somebody keeps the socket for a process to come
+	gate    chan struct{} // while nothing is accepted; nil otherwise
+	retired bool          // what queues is to be taken before the socket closes
+	waiting []net.Conn    // what queued when it closed
 
 	closed  chan struct{}
 	closing sync.Once
@@ -42,10 +44,14 @@ type Listener struct {
 func (l *Listener) Accept() (net.Conn, error) {
 	var pace pace
 	for {
+		l.pass()
 		conn, err := l.inner.Accept()
 		if err == nil {
 			l.spare.arm()
 			return l.prepare(conn), nil
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			continue // a pause began, and may be over
 		}
 		if l.isClosed() || errors.Is(err, net.ErrClosed) {
 			return l.left()
@@ -58,7 +64,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // prepare gives an accepted connection the options it did not inherit.
 func (l *Listener) prepare(conn net.Conn) net.Conn {
-	if acceptedInherit && !l.passed && !l.wrapped {
+	if acceptedInherit && !l.wrapped {
 		return conn
 	}
 	return l.configure(conn)
@@ -100,13 +106,13 @@ func (l *Listener) isClosed() bool {
 }
 
 // Close ends Accept and closes the socket. A UNIX socket's file is removed if it was made here, is
-// still the same, and File was not called. Established connections stay.
+// still the same, and nobody else has the socket (see File, Keep and Set.Own). Established connections stay.
 func (l *Listener) Close() error {
 	l.closing.Do(func() {
 		l.mu.Lock()
-		handed := l.handed
+		shared := l.handed || l.kept
 		l.mu.Unlock()
-		if l.path != nil && !handed {
+		if l.path != nil && !shared {
 			// Before the socket is closed: until then nobody else can get its inode number.
 			l.failure = l.path.remove()
 		}
@@ -123,7 +129,10 @@ func (l *Listener) Close() error {
 }
 
 // File returns a duplicate of the socket's descriptor, which is the caller's, for a process that takes over.
-// A UNIX socket's file then survives Close.
+// A UNIX socket's file then survives Close, unless [Set.Own] takes that back.
+//
+// The descriptor shares the state of the socket, so it must stay in non-blocking mode: use SyscallConn and not
+// Fd, which changes it for both.
 func (l *Listener) File() (*os.File, error) {
 	inner, ok := l.inner.(interface{ File() (*os.File, error) })
 	if !ok {
@@ -168,7 +177,7 @@ func (l *Listener) adopt(spec Spec) error {
 // tune sets the options that accepted connections are to inherit, where they do.
 func (l *Listener) tune() error {
 	tcp, ok := l.inner.(*net.TCPListener)
-	if !ok || l.passed || l.wrapped {
+	if !ok || l.wrapped {
 		return nil // prepare sets them on each connection: the net package overrides inherited ones
 	}
 	raw, err := tcp.SyscallConn()

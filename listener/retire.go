@@ -54,7 +54,7 @@ func (l *Listener) retires() bool { return l.reach != (reach{}) && !l.heldElsewh
 func (l *Listener) heldElsewhere() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.passed || l.handed
+	return l.foreign || l.handed || l.kept
 }
 
 // retire closes the socket and leaves those who had connected to Accept.

@@ -25,6 +25,8 @@ type Set struct {
 	closed  bool
 	spare   *spare
 	passed  []passedSocket
+	adopted []Handed
+	paused  bool
 	open    map[string]*Listener // by key
 	pending *Stage
 
@@ -60,7 +62,7 @@ func (s *Set) Close() error {
 		errs = append(errs, l.retire())
 	}
 	s.open, s.lingering = nil, nil
-	errs = append(errs, closeFiles(s.remaining(nil)))
+	errs = append(errs, closeFiles(s.remaining(nil)), s.disown())
 	s.passed = nil
 	s.spare.close()
 	return errors.Join(errs...)
@@ -93,7 +95,7 @@ func (s *Set) remaining(used []*os.File) []*os.File {
 
 // listener wraps an open socket.
 func (s *Set) listener(spec Spec, inner net.Listener) *Listener {
-	return &Listener{
+	l := &Listener{
 		key:    spec.Key(),
 		inner:  inner,
 		reach:  reachOf(inner),
@@ -102,6 +104,10 @@ func (s *Set) listener(spec Spec, inner net.Listener) *Listener {
 		log:    newThrottle(s.Log),
 		closed: make(chan struct{}),
 	}
+	if s.paused {
+		l.pause()
+	}
+	return l
 }
 
 func sorted(open map[string]*Listener) []*Listener {

@@ -87,6 +87,9 @@ func (st *Stage) add(ctx context.Context, spec Spec) error {
 
 // open takes a socket over or makes it. One that is open under another name comes back as it is.
 func (st *Stage) open(ctx context.Context, spec Spec) (*Listener, error) {
+	if l, err := st.set.fromAdopted(spec); l != nil || err != nil {
+		return l, err
+	}
 	inner, file, err := fromInherited(spec, st.set.passed)
 	if err != nil {
 		return nil, err
@@ -94,7 +97,7 @@ func (st *Stage) open(ctx context.Context, spec Spec) (*Listener, error) {
 	if inner != nil {
 		st.taken = append(st.taken, file)
 		l := st.set.listener(spec, inner)
-		l.passed = true
+		l.wrapped, l.foreign = true, true
 		return l, nil
 	}
 	if spec.Network == networkUnix {
@@ -162,6 +165,7 @@ func (st *Stage) Commit() {
 	}
 	st.report("an inherited descriptor could not be closed", closeFiles(s.remaining(nil)))
 	s.passed = nil
+	st.report("a descriptor that was handed over could not be closed", s.disown())
 }
 
 // Abort closes what the stage opened and leaves everything as it was. After Commit it does nothing, so it may be deferred.

@@ -1,0 +1,104 @@
+package listener
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+)
+
+// Handed is a listening socket that another process opened and hands over.
+type Handed struct {
+	Key     string // of the Spec that it was opened for
+	Foreign bool   // see [Listener.Foreign]
+	File    *os.File
+}
+
+// Adopt gives the set sockets to use instead of opening its own. They belong to the set from then on, which closes
+// those that the next committed stage does not use.
+//
+// Until [Set.Own] is called, the other process is taken to have the sockets, too: the files of UNIX sockets survive
+// Close. A UNIX socket whose file has gone is not used, since no client could reach it.
+func (s *Set) Adopt(sockets []Handed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.adopted = append(s.adopted, sockets...)
+}
+
+// Own says that no other process has the open sockets: those of UNIX sockets' files that are ours go with them again.
+func (s *Set) Own() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.open {
+		l.mu.Lock()
+		l.handed = false
+		l.mu.Unlock()
+	}
+}
+
+// fromAdopted returns a listener on the socket that was handed over for spec; nil if none was. The lock is held.
+func (s *Set) fromAdopted(spec Spec) (*Listener, error) {
+	for _, handed := range s.adopted {
+		if handed.Key != spec.Key() {
+			continue
+		}
+		var file *socketFile
+		if spec.Network == networkUnix && !handed.Foreign {
+			if file = existing(spec); file == nil {
+				return nil, nil
+			}
+		}
+		inner, err := net.FileListener(handed.File)
+		if err != nil {
+			return nil, fmt.Errorf("take over: %w", err)
+		}
+		if !listens(inner) {
+			return nil, errors.Join(errNotListen, inner.Close())
+		}
+		l := s.listener(spec, inner)
+		l.path, l.wrapped, l.foreign, l.handed = file, true, handed.Foreign, true
+		return l, nil
+	}
+	return nil, nil
+}
+
+// existing returns the file of a UNIX socket; nil if there is none.
+func existing(spec Spec) *socketFile {
+	_, path := spec.canonical()
+	found, err := os.Lstat(path)
+	if err != nil || found.Mode().Type() != fs.ModeSocket {
+		return nil
+	}
+	return &socketFile{path: path, made: found}
+}
+
+// disown closes the descriptors that were handed over; listeners have duplicates. The lock is held.
+func (s *Set) disown() error {
+	var errs []error
+	for _, handed := range s.adopted {
+		errs = append(errs, handed.File.Close())
+	}
+	s.adopted = nil
+	return errors.Join(errs...)
+}
+
+// Foreign reports whether the socket was made by systemd's .socket unit, which keeps it: its options and its
+// file are not ours.
+func (l *Listener) Foreign() bool { return l.foreign }
+
+// Reachable reports whether clients can still find the socket: the file of a UNIX socket can be removed or replaced.
+func (l *Listener) Reachable() bool {
+	if l.path == nil {
+		return true
+	}
+	now, err := os.Lstat(l.path.path)
+	return err == nil && os.SameFile(l.path.made, now)
+}
+
+// Keep says whether somebody keeps the socket open for a process to come. A UNIX socket's file then survives Close.
+func (l *Listener) Keep(kept bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept = kept
+}

@@ -1,0 +1,151 @@
+//go:build unix
+
+package listener
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"testing"
+)
+
+// handOver returns the sockets of a set as another process receives them.
+func handOver(t *testing.T, set *Set) []Handed {
+	t.Helper()
+	var list []Handed
+	for _, l := range set.Listeners() {
+		file, err := l.File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { file.Close() })
+		list = append(list, Handed{Key: l.Key(), Foreign: l.Foreign(), File: file})
+	}
+	return list
+}
+
+func TestAdopt(t *testing.T) {
+	before, after := &Set{}, &Set{}
+	defer after.Close()
+	path, unixSpec := socketPath(t)
+	a, u := open(t, before, local("a")), open(t, &Set{}, unixSpec)
+	file, err := u.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	after.Adopt(append(handOver(t, before), Handed{Key: u.Key(), File: file}))
+
+	// A client that connects while neither accepts waits, and is served by the next process.
+	before.Pause()
+	client, err := net.Dial("tcp", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	stage, err := after.Stage(context.Background(), []Spec{local("a"), unixSpec})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stage.Commit()
+	before.Close()
+	u.Close()
+	next := stage.Listener(local("a"))
+	if next.Addr().String() != a.Addr().String() {
+		t.Errorf("port %s became %s", a.Addr(), next.Addr())
+	}
+	conn, err := next.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if !answers(t, stage.Listener(unixSpec)) {
+		t.Error("the UNIX socket does not answer")
+	}
+	after.Own()
+	after.Close()
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the socket's file is left by its last owner: %v", err)
+	}
+}
+
+// TestAdoptedFileStaysUntilOwned: who gives up in the middle takes nothing away from the other process.
+func TestAdoptedFileStaysUntilOwned(t *testing.T) {
+	_, spec := socketPath(t)
+	before, after := &Set{}, &Set{}
+	l := open(t, before, spec)
+	after.Adopt(handOver(t, before))
+	if _, err := after.Stage(context.Background(), []Spec{spec}); err != nil {
+		t.Fatal(err)
+	}
+	after.Close()
+	before.Own()
+	if !answers(t, l) {
+		t.Error("the other process cannot be reached any more")
+	}
+	before.Close()
+	if _, err := os.Lstat(spec.Address); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file is left: %v", err)
+	}
+}
+
+func TestAdoptWithoutFile(t *testing.T) {
+	path, spec := socketPath(t)
+	before, after := &Set{}, &Set{}
+	defer before.Close()
+	defer after.Close()
+	l := open(t, before, spec)
+	after.Adopt(handOver(t, before))
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if l.Reachable() {
+		t.Error("a socket without a file counts as reachable")
+	}
+	if next := open(t, after, spec); !answers(t, next) {
+		t.Error("no new socket was opened")
+	}
+}
+
+func TestAdoptNoSocket(t *testing.T) {
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := &Set{}
+	set.Adopt([]Handed{{Key: local("a").Key(), File: file}})
+	if _, err := set.Stage(context.Background(), []Spec{local("a")}); err == nil {
+		t.Error("a descriptor that is no socket was taken")
+	}
+	set.Close()
+	if _, err := file.Stat(); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("the descriptor is left open: %v", err)
+	}
+}
+
+// TestAdoptClosesTheUnused: a port that the new process does not want must not go on accepting into nothing.
+func TestAdoptClosesTheUnused(t *testing.T) {
+	before, after := &Set{}, &Set{}
+	defer after.Close()
+	a := open(t, before, local("a"))
+	handed := handOver(t, before)
+	after.Adopt(handed)
+	open(t, after, local("b"))
+	before.Close()
+	if client, err := net.Dial("tcp", a.Addr().String()); err == nil {
+		client.Close()
+		t.Error("the unused socket still takes connections")
+	}
+}
+
+func TestKeptFileSurvives(t *testing.T) {
+	path, spec := socketPath(t)
+	set := &Set{}
+	open(t, set, spec).Keep(true)
+	set.Own()
+	set.Close()
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("the file of a socket that somebody keeps: %v", err)
+	}
+}
