@@ -63,6 +63,7 @@ type Limits struct {
 	HalfCloseTimeout time.Duration
 	MaxLifetime      time.Duration // 0: none
 	DrainTimeout     time.Duration // 0: sessions are cut at once
+	HandoverTimeout  time.Duration // 0: sessions go on until they end by themselves
 	DeadPeerTimeout  time.Duration // 0: what the system does by itself
 }
 

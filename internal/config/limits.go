@@ -22,6 +22,7 @@ func (c *checker) limits(raw rawLimits) Limits {
 		HalfCloseTimeout: c.positive(raw.HalfCloseTimeout),
 		MaxLifetime:      c.duration(raw.MaxLifetime),
 		DrainTimeout:     c.duration(raw.DrainTimeout),
+		HandoverTimeout:  c.duration(raw.HandoverTimeout),
 		DeadPeerTimeout:  c.duration(raw.DeadPeerTimeout),
 	}
 	if d := l.DeadPeerTimeout; d > 0 && d < shortestDeadPeer {

@@ -24,6 +24,7 @@ idle_timeout = "14s"
 half_close_timeout = "15s"
 max_lifetime = "16s"
 drain_timeout = "17s"
+handover_timeout = "19s"
 dead_peer_timeout = "18s"
 `+application).Limits
 	want := Limits{
@@ -38,6 +39,7 @@ dead_peer_timeout = "18s"
 		HalfCloseTimeout: 15 * time.Second,
 		MaxLifetime:      16 * time.Second,
 		DrainTimeout:     17 * time.Second,
+		HandoverTimeout:  19 * time.Second,
 		DeadPeerTimeout:  18 * time.Second,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
