@@ -33,9 +33,15 @@ type daemon struct {
 	limiter    *policy.Limiter
 	lockouts   *policy.Lockouts
 	kept       *lockoutFile // the lock-outs
+	keeper     *lockoutKeeper
 	endpoint   *endpoint
+	rendezvous *rendezvous
+	takeover   *takeover // while this process starts and another one runs
 	notify     notifier
 	serving    sync.WaitGroup
+
+	up     chan struct{} // closed when the start is over
+	handed chan struct{} // closed when another process has taken over
 
 	replaced  chan struct{} // tells upkeep that another policy is in force
 	reloading sync.Mutex    // one change at a time, from the first file to the last socket
@@ -66,9 +72,14 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 		lockouts:   policy.NewLockouts(time.Now(), 0, policy.LockoutRules{}),
 		replaced:   make(chan struct{}, 1),
 		endpoint:   &endpoint{log: log},
+		rendezvous: &rendezvous{log: log},
 		notify:     notifier{log: log},
+		up:         make(chan struct{}),
+		handed:     make(chan struct{}),
 	}
 	d.kept = newLockoutFile(d.lockouts, log, d.stateDir)
+	d.keeper = &lockoutKeeper{file: d.kept}
+	d.rendezvous.answer = d.handOver
 	return d
 }
 
@@ -134,6 +145,7 @@ func (d *daemon) apply(ctx context.Context, next *plan, selfMade *certs.Credenti
 	if d.isStopping() {
 		return config.Problems{{Pos: config.Position{File: d.path}, Message: "it is draining and takes no changes any more"}}
 	}
+	d.meet(next)
 	stage, errs := d.stage(ctx, next)
 	if errs != nil {
 		return errs
@@ -146,8 +158,16 @@ func (d *daemon) apply(ctx context.Context, next *plan, selfMade *certs.Credenti
 			return problems
 		}
 	}
+	switchRendezvous := d.rendezvous.stage(next.config.Host.StateDir, d.path)
+	if problem := d.take(); problem != nil {
+		return append(problems, *problem)
+	}
 	d.install(next, selfMade, stage)
 	switchEndpoint()
+	switchRendezvous()
+	if problem := d.assume(); problem != nil {
+		problems = append(problems, *problem)
+	}
 	return problems
 }
 

@@ -134,6 +134,14 @@ func (e *endpoint) restrict(spec listener.Spec) {
 	}
 }
 
+// leave ends the endpoint here: its socket is another process' now. Requests that are being answered still are.
+func (e *endpoint) leave() {
+	e.sockets.Close()
+	if e.server != nil {
+		go e.server.Shutdown(context.Background())
+	}
+}
+
 // close ends the endpoint.
 func (e *endpoint) close() {
 	if e.server != nil {

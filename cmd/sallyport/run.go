@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +45,7 @@ func (d *daemon) run(cmd *cobra.Command) error {
 		for _, problem := range first.Problems {
 			fmt.Fprintln(cmd.ErrOrStderr(), problem)
 		}
-		return errors.Join(fmt.Errorf("not started: %s", count(len(first.Problems), "problem")), d.sockets.Close())
+		return d.abandon(len(first.Problems))
 	}
 	for _, warning := range first.Warnings {
 		d.log.Warn("configuration", "problem", warning)
@@ -61,11 +58,9 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	go d.notify.watch(background, func() { d.Status() })
 	go d.upkeep(background)
 
-	keeping, stopKeeping := context.WithCancel(context.Background())
-	var keepers sync.WaitGroup
-	keepers.Go(func() { d.kept.keep(keeping) })
-	defer keepers.Wait()
-	defer stopKeeping()
+	d.keeper.start()
+	defer d.keeper.end()
+	close(d.up)
 
 	// Apart, since reading files can hang and a signal to end must not wait for that.
 	go d.watch(background)
@@ -75,42 +70,12 @@ func (d *daemon) run(cmd *cobra.Command) error {
 			d.reload(context.Background(), admin.TriggerSignal)
 		}
 	}()
-	return d.end(<-signals.end, signals)
-}
-
-// end takes no new sessions and waits for those there are: until they are done, drain_timeout is
-// over, or a second signal comes.
-func (d *daemon) end(sig os.Signal, signals *signals) error {
-	timeout := d.stop()
-	d.notify.stopping()
-	d.log.Info("draining", "signal", sig.String(), "sessions", d.server.Sessions(), "timeout", timeout)
-	started := time.Now()
-	closing := d.sockets.Close()
-	d.serving.Wait()
-
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	go func() {
-		select {
-		case <-signals.end:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	cut, _ := d.server.Drain(ctx)
-	d.endpoint.close()
-	d.log.Info("stopped", "sessions_cut", cut, "drained_ms", time.Since(started).Milliseconds())
-	return closing
-}
-
-// stop makes the generation in force the last one and returns how long its sessions have to end.
-func (d *daemon) stop() (timeout time.Duration) {
-	d.applying.Lock()
-	defer d.applying.Unlock()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.stopping = true
-	return d.plan.config.Limits.DrainTimeout
+	select {
+	case sig := <-signals.end:
+		return d.end(sig, signals)
+	case <-d.handed:
+		return d.bowOut(signals)
+	}
 }
 
 // count writes a number with its noun.

@@ -38,9 +38,20 @@ func TestMain(m *testing.M) {
 //	               waits until generation N is in force
 //	waitfailure FILE TEXT
 //	               waits until the latest reload is one that failed, for a reason with a text in it
+//	hold NAME FILE PORT plaintext|CA-FILE
+//	               opens a session that stays
+//	held NAME      sends a line through it, and fails unless it comes back
+//	drop NAME      ends it
+//	pid FILE VARIABLE
+//	               sets a variable to the id of the process that answers
+//	newpid FILE PID
+//	               waits until another process answers
+//	signal PID NAME
+//	               sends a signal: USR2, TERM, KILL
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:   "testdata/script",
+		Setup: setUpHeld,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"pki":     writePKI,
 			"ready":   waitReady,
@@ -50,6 +61,13 @@ func TestScripts(t *testing.T) {
 
 			"waitgeneration": waitGeneration,
 			"waitfailure":    waitFailure,
+
+			"hold":   holdSession,
+			"held":   heldSession,
+			"drop":   dropSession,
+			"pid":    pidOf,
+			"newpid": waitNewPID,
+			"signal": signalPID,
 		},
 	})
 }
@@ -155,6 +173,11 @@ func echoOnce(ts *testscript.TestScript, args []string) error {
 		return err
 	}
 	defer conn.Close()
+	return exchange(conn)
+}
+
+// exchange sends a line and expects it back.
+func exchange(conn net.Conn) error {
 	conn.SetDeadline(time.Now().Add(patience))
 	want := []byte("a line\n")
 	if _, err := conn.Write(want); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
@@ -11,18 +12,30 @@ import (
 
 // notifier tells systemd what state the program is in (sd_notify). Where nobody asked
 // to be told, it does nothing.
-type notifier struct{ log *slog.Logger }
+type notifier struct {
+	log   *slog.Logger
+	muted atomic.Bool // another process speaks for the service
+}
 
-func (n notifier) ready() { n.send(sd.SdNotifyReady) }
+// mainPID says that another process speaks for the service from now on, and says nothing more.
+func (n *notifier) mainPID(pid int) {
+	n.send(fmt.Sprintf("MAINPID=%d", pid))
+	n.muted.Store(true)
+}
+
+func (n *notifier) ready() { n.send(sd.SdNotifyReady) }
 
 // reloading announces a reload; ready ends it. systemd wants the time, to tell one reload from the next.
-func (n notifier) reloading() {
+func (n *notifier) reloading() {
 	n.send(sd.SdNotifyReloading + "\n" + fmt.Sprintf("MONOTONIC_USEC=%d", monotonicMicroseconds()))
 }
 
-func (n notifier) stopping() { n.send(sd.SdNotifyStopping) }
+func (n *notifier) stopping() { n.send(sd.SdNotifyStopping) }
 
-func (n notifier) send(state string) {
+func (n *notifier) send(state string) {
+	if n.muted.Load() {
+		return
+	}
 	if _, err := sd.SdNotify(false, state); err != nil {
 		n.log.Warn("systemd could not be notified", "error", err)
 	}
@@ -30,7 +43,7 @@ func (n notifier) send(state string) {
 
 // watch keeps systemd's watchdog quiet while alive answers, until ctx ends. An alive that
 // hangs makes systemd restart the program.
-func (n notifier) watch(ctx context.Context, alive func()) {
+func (n *notifier) watch(ctx context.Context, alive func()) {
 	interval, err := sd.SdWatchdogEnabled(false)
 	if err != nil || interval <= 0 {
 		return

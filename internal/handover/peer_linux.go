@@ -6,6 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Supported tells whether sockets can be handed over here.
+const Supported = true
+
 // peerUser returns the user of the process at the other end.
 func peerUser(conn *net.UnixConn) (int, error) {
 	raw, err := conn.SyscallConn()
