@@ -37,6 +37,7 @@ type daemon struct {
 	endpoint   *endpoint
 	rendezvous *rendezvous
 	takeover   *takeover // while this process starts and another one runs
+	next       *upgrade
 	notify     notifier
 	serving    sync.WaitGroup
 
@@ -73,6 +74,7 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 		replaced:   make(chan struct{}, 1),
 		endpoint:   &endpoint{log: log},
 		rendezvous: &rendezvous{log: log},
+		next:       newUpgrade(),
 		notify:     notifier{log: log},
 		up:         make(chan struct{}),
 		handed:     make(chan struct{}),

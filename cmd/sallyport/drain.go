@@ -10,6 +10,9 @@ import (
 // over, or a second signal comes.
 func (d *daemon) end(sig os.Signal, signals *signals) error {
 	timeout := d.stop()
+	if !d.wasHandedOver() {
+		d.next.end()
+	}
 	d.notify.stopping()
 	d.log.Info("draining", "signal", sig.String(), "sessions", d.server.Sessions(), "timeout", timeout)
 	started := time.Now()

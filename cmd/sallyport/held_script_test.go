@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"sync"
 	"syscall"
@@ -77,6 +78,9 @@ func waitNewPID(ts *testscript.TestScript, _ bool, args []string) {
 func signalPID(ts *testscript.TestScript, _ bool, args []string) {
 	pid, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "USR2": syscall.Signal(12)}
-	ts.Check(syscall.Kill(pid, signals[args[1]]))
+	const usr2 = syscall.Signal(12) // it has no name on Windows
+	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "USR2": usr2}
+	process, err := os.FindProcess(pid)
+	ts.Check(err)
+	ts.Check(process.Signal(signals[args[1]]))
 }

@@ -21,6 +21,11 @@ func runCommand() *cobra.Command {
                     is wrong, nothing changes
   SIGTERM, SIGINT   take no new sessions, wait up to drain_timeout for those there are, exit
   the same again    exit at once
+  SIGUSR2           start the program anew, which takes over: for another version or other options
+
+Started while another process runs with the same configuration, it takes that one's listening sockets
+over: no client is refused, established sessions go on in the old process, and that ends with the last of them
+(or after handover_timeout). If anything is wrong, it ends, and the old process goes on as before.
 
 Records go to standard error, one for each session. Under systemd, use Type=notify or
 Type=notify-reload; the watchdog and socket activation work. Without any certificate in the
@@ -68,6 +73,11 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	go func() {
 		for range signals.reload {
 			d.reload(context.Background(), admin.TriggerSignal)
+		}
+	}()
+	go func() {
+		for range signals.upgrade {
+			d.upgrade()
 		}
 	}()
 	select {

@@ -9,3 +9,5 @@ import (
 )
 
 func notifyReload(c chan<- os.Signal) { signal.Notify(c, syscall.SIGHUP) }
+
+func notifyUpgrade(c chan<- os.Signal) { signal.Notify(c, syscall.SIGUSR2) }

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// upgrade starts this program anew, as the file of its name is now, to take over from this process.
+type upgrade struct {
+	program string   // path; empty if it is not known
+	args    []string // with the program's name
+	env     []string
+
+	mu    sync.Mutex
+	child *os.Process // while one is under way
+}
+
+// newUpgrade remembers what to start. It is called at the start, since a binary that has been replaced cannot be found
+// through the process any more.
+func newUpgrade() *upgrade {
+	return &upgrade{program: ownProgram(), args: os.Args, env: heirEnvironment(os.Environ())}
+}
+
+// ownProgram is the path by which this program was started, if that leads to it: a symbolic link that will lead to the next
+// version has to be followed then, and not now.
+func ownProgram() string {
+	actual, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	named, err := exec.LookPath(os.Args[0])
+	if err != nil {
+		return actual
+	}
+	if named, err = filepath.Abs(named); err != nil {
+		return actual
+	}
+	a, errA := os.Stat(actual)
+	b, errB := os.Stat(named)
+	if errA != nil || errB != nil || !os.SameFile(a, b) {
+		return actual
+	}
+	return named
+}
+
+// heirEnvironment leaves out what was meant for one process alone. The interval of the watchdog and the socket for notices
+// are meant for whoever speaks for the service.
+func heirEnvironment(env []string) []string {
+	own := []string{"WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}
+	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(own, name)
+	})
+}
+
+// start starts the program and returns how to wait for its end. It fails while one is under way.
+func (u *upgrade) start() (pid int, wait func() error, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.child != nil {
+		return u.child.Pid, nil, errUpgrading
+	}
+	if u.program == "" {
+		return 0, nil, errors.New("this program's file is not known")
+	}
+	cmd := &exec.Cmd{Path: u.program, Args: u.args, Env: u.env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	if err := cmd.Start(); err != nil {
+		return 0, nil, err
+	}
+	u.child = cmd.Process
+	return cmd.Process.Pid, func() error {
+		defer u.over()
+		return cmd.Wait()
+	}, nil
+}
+
+var errUpgrading = errors.New("one is under way")
+
+func (u *upgrade) over() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.child = nil
+}
+
+// end ends a process that is under way: it must not outlive the wish that there be none.
+func (u *upgrade) end() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.child != nil {
+		_ = u.child.Signal(syscall.SIGTERM) // it has ended already, then
+	}
+}
+
+// upgrade starts the program anew; everything else is what the new process does, see meet.
+func (d *daemon) upgrade() {
+	switch {
+	case d.isStopping():
+		d.log.Warn("upgrade ignored: this process is draining")
+		return
+	case len(d.rendezvous.sockets.Listeners()) == 0:
+		d.log.Error("upgrade failed, everything goes on", "error", "there is no socket in the state directory at which a new process could take over")
+		return
+	}
+	pid, wait, err := d.next.start()
+	switch {
+	case errors.Is(err, errUpgrading):
+		d.log.Warn("upgrade ignored: one is under way", "to_pid", pid)
+		return
+	case err != nil:
+		d.log.Error("upgrade failed, everything goes on", "program", d.next.program, "error", err)
+		return
+	}
+	d.log.Info("upgrading", "program", d.next.program, "to_pid", pid)
+	go func() {
+		err := wait()
+		if d.wasHandedOver() {
+			return // it has lived its own life
+		}
+		if err == nil {
+			err = errors.New("it ended without having taken over")
+		}
+		d.log.Error("upgrade failed, everything goes on", "program", d.next.program, "to_pid", pid, "error", err)
+	}()
+}
+
+func (d *daemon) wasHandedOver() bool {
+	select {
+	case <-d.handed:
+		return true
+	default:
+		return false
+	}
+}
