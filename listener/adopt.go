@@ -96,9 +96,14 @@ func (l *Listener) Reachable() bool {
 	return err == nil && os.SameFile(l.path.made, now)
 }
 
-// Keep says whether somebody keeps the socket open for a process to come. A UNIX socket's file then survives Close.
+// Inherited reports whether another process, or systemd, opened the socket.
+func (l *Listener) Inherited() bool { return l.wrapped }
+
+// Keep says whether somebody keeps the socket open for a process to come. A UNIX socket's file then survives Close; if
+// nobody does, it goes with the socket, whoever has the descriptor.
 func (l *Listener) Keep(kept bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.kept = kept
+	l.handed = l.handed && kept
 }

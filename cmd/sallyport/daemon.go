@@ -38,6 +38,7 @@ type daemon struct {
 	rendezvous *rendezvous
 	takeover   *takeover // while this process starts and another one runs
 	next       *upgrade
+	store      *descriptorStore
 	notify     notifier
 	serving    sync.WaitGroup
 
@@ -59,6 +60,8 @@ type daemon struct {
 
 func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 	log := slog.New(handler)
+	store := newDescriptorStore(log)
+	stored, inherited := store.restore(inherited)
 	d := &daemon{
 		path:       path,
 		started:    time.Now(),
@@ -75,6 +78,7 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 		endpoint:   &endpoint{log: log},
 		rendezvous: &rendezvous{log: log},
 		next:       newUpgrade(),
+		store:      store,
 		notify:     notifier{log: log},
 		up:         make(chan struct{}),
 		handed:     make(chan struct{}),
@@ -82,6 +86,7 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 	d.kept = newLockoutFile(d.lockouts, log, d.stateDir)
 	d.keeper = &lockoutKeeper{file: d.kept}
 	d.rendezvous.answer = d.handOver
+	d.sockets.Adopt(stored)
 	return d
 }
 
@@ -168,8 +173,9 @@ func (d *daemon) apply(ctx context.Context, next *plan, selfMade *certs.Credenti
 	switchEndpoint()
 	switchRendezvous()
 	if problem := d.assume(); problem != nil {
-		problems = append(problems, *problem)
+		return append(problems, *problem)
 	}
+	d.store.follow(d.sockets.Listeners())
 	return problems
 }
 
@@ -202,6 +208,7 @@ func (d *daemon) install(next *plan, selfMade *certs.Credentials, stage *listene
 	d.server.Swap(b.build(number))
 	d.resumption.Sweep()
 	added := stage.Added
+	d.store.forget(stage.Removed)
 	stage.Commit()
 	for _, l := range added {
 		d.serving.Go(func() { d.server.Serve(l) })

@@ -15,7 +15,7 @@ type heritage struct {
 
 // heritage returns what this process leaves behind.
 func (d *daemon) heritage() []byte {
-	data, err := json.Marshal(heritage{})
+	data, err := json.Marshal(heritage{Stored: d.store.names()})
 	if err != nil {
 		d.log.Warn("what this process knows does not survive", "error", err)
 		return []byte("{}")
@@ -29,5 +29,6 @@ func (d *daemon) inherit(state []byte) error {
 	if err := json.Unmarshal(state, &h); err != nil {
 		return fmt.Errorf("what is handed over cannot be read: %w", err)
 	}
+	d.store.inherit(h.Stored)
 	return nil
 }

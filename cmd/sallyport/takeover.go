@@ -102,6 +102,7 @@ func (d *daemon) take() *config.Problem {
 func (d *daemon) assume() *config.Problem {
 	t := d.takeover
 	if t == nil {
+		d.ownStored()
 		return nil
 	}
 	err := t.taking.Ready()
@@ -124,6 +125,13 @@ func (d *daemon) assume() *config.Problem {
 	log.Info("took over")
 	t.settle(settling) // systemd hears from this process only once the other one has named it
 	return nil
+}
+
+// ownStored takes the sockets from systemd's store for this process', once at the start: nobody else is there.
+func (d *daemon) ownStored() {
+	if d.number == 1 {
+		d.sockets.Own()
+	}
 }
 
 // settling is how long the end of the other process' part is waited for. Clients do not wait meanwhile.
