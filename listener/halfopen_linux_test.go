@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,14 +36,8 @@ func halfOpen(t *testing.T, port string) half {
 		t.Fatalf("connect: %v", err)
 	}
 	received := fmt.Sprintf(" 0100007F:%04X ", number)
-	for deadline := time.Now().Add(patient); ; <-time.After(time.Millisecond) {
-		if inState(t, received, "03") {
-			return half{t, fd}
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the handshake does not begin")
-		}
-	}
+	eventually(t, "the handshake has begun", func() bool { return inState(t, received, "03") })
+	return half{t, fd}
 }
 
 // inState reports whether a TCP socket with this local address is in a state.

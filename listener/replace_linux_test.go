@@ -3,6 +3,7 @@ package listener
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -122,6 +123,7 @@ func TestReplace(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			set := &Set{}
+			hosts := slices.Sorted(maps.Keys(tt.callers))
 			port, old := firstPort(t, set, tt.from)
 			wanted := specs(tt.to, port)
 			given, err := set.Stage(context.Background(), wanted)
@@ -141,18 +143,18 @@ func TestReplace(t *testing.T) {
 				t.Fatal(err)
 			}
 			waiting := map[string]net.Conn{}
-			for host := range tt.callers {
+			for _, host := range hosts {
 				waiting[host] = call(t, host, port)
 			}
 			stage.Commit()
 			for host, i := range tt.callers {
 				greets(t, stage.Listener(wanted[i[1]]), call(t, host, port))
 			}
-			for host, i := range tt.callers {
-				greets(t, old[i[0]], waiting[host])
+			for _, host := range hosts {
+				greets(t, old[tt.callers[host][0]], waiting[host])
 			}
-			for _, l := range slices.Clone(set.lingering) {
-				set.lingered(l)
+			if lingering(set) != 0 {
+				t.Error("the addresses of the old sockets are not free")
 			}
 			for _, l := range old {
 				if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {

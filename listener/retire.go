@@ -8,18 +8,43 @@ import (
 	"time"
 )
 
-// lingerFor is how long a socket that another one replaces waits for handshakes that were under way: as long as it takes
-// to send the last packet of one again, twice. It costs nobody anything, because new clients come to the other.
-const lingerFor = 3 * time.Second
+// A socket that another one replaces stays open while handshakes are under way with it, for as long as it takes to
+// send the last packet of one again, twice. It gets no new ones, but nobody else can bind its address.
+const (
+	lookEvery = 50 * time.Millisecond
+	lastLook  = 60
+)
 
 // remove closes a socket that is not wanted any more, and loses nobody who has connected. The lock is held.
 func (s *Set) remove(l *Listener) error {
-	if l.retires() && divert(l.raw()) && s.replaced(l) {
+	if l.retires() && divert(l.raw()) && s.replaced(l) && shakesHands(l.reach) {
 		s.lingering = append(s.lingering, l)
-		time.AfterFunc(lingerFor, func() { s.lingered(l) })
+		s.lookLater(l, 1)
 		return nil
 	}
 	return l.retire()
+}
+
+func (s *Set) lookLater(l *Listener, look int) {
+	time.AfterFunc(lookEvery, func() { s.look(l, look) })
+}
+
+// look closes a lingering socket when its time has come.
+func (s *Set) look(l *Listener, look int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.lingering, l)
+	if i < 0 {
+		return // closed with the set
+	}
+	if look < lastLook && shakesHands(l.reach) {
+		s.lookLater(l, look+1)
+		return
+	}
+	s.lingering = slices.Delete(s.lingering, i, i+1)
+	if err := l.retire(); err != nil {
+		s.Log.Warn("a listening socket could not be closed", slog.Any(keyError, err))
+	}
 }
 
 // replaced reports whether another socket takes the clients of l. Where none does, its address is free for
@@ -31,19 +56,6 @@ func (s *Set) replaced(l *Listener) bool {
 		}
 	}
 	return false
-}
-
-func (s *Set) lingered(l *Listener) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := slices.Index(s.lingering, l)
-	if i < 0 {
-		return // closed with the set
-	}
-	s.lingering = slices.Delete(s.lingering, i, i+1)
-	if err := l.retire(); err != nil {
-		s.Log.Warn("a listening socket could not be closed", slog.Any(keyError, err))
-	}
 }
 
 // retires reports whether new clients can be turned to another socket while this one is still open. A socket that

@@ -140,8 +140,8 @@ func (st *Stage) Listener(spec Spec) *Listener { return st.next[spec.Key()] }
 // Call it after new connections are served by the new state. Errors of closing are logged; the change
 // is made in any case.
 //
-// Accept on a removed socket yields who had connected before, and then ends. Where a new socket takes its clients over, that
-// takes a few seconds, for handshakes that were under way; otherwise the socket is closed when Commit returns.
+// Accept on a removed socket yields who had connected before, and then ends. The socket is closed when Commit returns, unless
+// a new one takes its clients over while handshakes are under way: they have three seconds.
 func (st *Stage) Commit() {
 	s := st.set
 	s.mu.Lock()
