@@ -4,7 +4,8 @@
 //
 // A [Set] holds the sockets that are open now and changes them as a whole: a
 // [Stage] opens what is new, and its Commit closes what went, so that a socket
-// which stays is never closed. A [Front] looks at one accepted connection:
+// which stays is never closed, and one that goes still yields who had connected.
+// A [Front] looks at one accepted connection:
 //
 //	conn, origin, err := front.Origin(conn)    // who connects
 //	conn, isTLS, err := front.Detect(conn)     // what they speak

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
@@ -26,19 +27,29 @@ func commit(t *testing.T, set *Set, specs ...Spec) *Stage {
 	return stage
 }
 
-// firstPort opens specs of which all have the same port, which the kernel chooses for the first.
+// freePort finds a port that nobody has at any address. It is not one that the kernel gives to clients: a client can have it at
+// one address only, and then a socket for all addresses is refused.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", ":"+strconv.Itoa(20000+rand.IntN(12000)))
+		if err == nil {
+			defer l.Close()
+			_, port, _ := net.SplitHostPort(l.Addr().String())
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+// firstPort opens sockets for hosts, all with the same port.
 func firstPort(t *testing.T, set *Set, hosts []string) (port string, open []*Listener) {
 	t.Helper()
-	first := spec(hosts[0], "0")
-	first.ID = "first"
-	stage := commit(t, set, first)
-	t.Cleanup(func() { set.Close() })
-	_, port, err := net.SplitHostPort(stage.Added[0].Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	port = freePort(t)
 	specs := specs(hosts, port)
-	stage = commit(t, set, specs...) // the first under its final name
+	stage := commit(t, set, specs...)
+	t.Cleanup(func() { set.Close() })
 	for _, s := range specs {
 		open = append(open, stage.Listener(s))
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -79,7 +81,8 @@ func TestMovesUnderLoad(t *testing.T) {
 			t.Fatalf("to %s: %v", listen, result.Problems)
 		}
 	}
-	move("127.0.0.1:0")
+	port := freePort(t)
+	move("127.0.0.1:" + port)
 	defer func() {
 		d.sockets.Close()
 		d.serving.Wait()
@@ -89,11 +92,7 @@ func TestMovesUnderLoad(t *testing.T) {
 			t.Errorf("%d sessions are left: %v", cut, err)
 		}
 	}()
-	s := &storm{address: d.sockets.Listeners()[0].Addr().String()}
-	_, port, err := net.SplitHostPort(s.address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := &storm{address: "127.0.0.1:" + port}
 	s.start(clients)
 	for range rounds {
 		for _, host := range []string{"0.0.0.0", "127.0.0.1", "", "localhost"} {
@@ -112,6 +111,21 @@ func TestMovesUnderLoad(t *testing.T) {
 	if len(s.losses) > 0 {
 		t.Errorf("of %d connections were lost: %v", s.attempts.Load(), s.losses)
 	}
+}
+
+// freePort finds a port that nobody has at any address, among those that the kernel does not give to clients.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", ":"+strconv.Itoa(20000+rand.IntN(12000)))
+		if err == nil {
+			defer l.Close()
+			_, port, _ := net.SplitHostPort(l.Addr().String())
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return ""
 }
 
 // writeSite writes a configuration with one plaintext echo port.
