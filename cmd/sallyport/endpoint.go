@@ -102,7 +102,8 @@ func (e *endpoint) switchTo(staged *listener.Stage, wanted []listener.Spec, h ht
 	}
 	added, old := staged.Added, e.server
 	staged.Commit()
-	if key == e.key {
+	if key == e.key || key != "" && len(added) == 0 { // the same socket, which may have another name
+		e.key = key
 		return
 	}
 	e.server, e.key = nil, key
