@@ -63,7 +63,7 @@ func (c *checker) report(p Problem) {
 type flaw struct{ message, hint string }
 
 func (c *checker) file(raw *rawFile) *Config {
-	cfg := &Config{Path: c.path, Dir: c.dir}
+	cfg := &Config{Path: c.path, Dir: c.dir, Written: outline(raw)}
 	cfg.Host = c.host(raw.Host)
 	cfg.Policy = c.policy(raw.Policy)
 	cfg.Limits = c.limits(raw.Limits)

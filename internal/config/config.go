@@ -43,6 +43,9 @@ type Config struct {
 	Admin        Admin
 	Log          Log
 	Applications []Application
+
+	// Written is what the file says, for Diff alone. It must not be changed.
+	Written *document.Outline
 }
 
 // Host is the outermost level of inheritance.

@@ -51,6 +51,11 @@ func fuzzParse(t *testing.T, data []byte) {
 	if diff := cmp.Diff(cfg, again, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Errorf("configurations differ from run to run:\n%s", diff)
 	}
+	if cfg != nil {
+		if changes := Diff(cfg, again); len(changes) > 0 {
+			t.Errorf("a file differs from itself: %v", changes)
+		}
+	}
 	if cfg == nil || strings.HasPrefix(string(data), "\ufeff") {
 		return
 	}

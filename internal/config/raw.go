@@ -92,7 +92,7 @@ type rawLog struct {
 
 type rawApplication struct {
 	document.Table
-	Name Located[string] `toml:"name"`
+	Name Located[string] `toml:"name" identity:"true"`
 	rawGroup
 	rawFlags
 	Upstream *rawUpstream `toml:"upstream"`
@@ -136,7 +136,7 @@ type rawUpstreamTLS struct {
 
 type rawPort struct {
 	document.Table
-	ID            Located[string]        `toml:"id"`
+	ID            Located[string]        `toml:"id" identity:"true"`
 	Listen        Located[string]        `toml:"listen"`
 	_             struct{}               `toml:"transport" later:"every port is TCP or a UNIX socket for now"`
 	Mode          Located[string]        `toml:"mode"`
@@ -153,7 +153,7 @@ type rawPort struct {
 
 type rawSNI struct {
 	document.Table
-	Names document.List `toml:"names"`
+	Names document.List `toml:"names" identity:"true"`
 	rawCertificate
 	Upstream *rawUpstream `toml:"upstream"`
 }

@@ -13,6 +13,7 @@ import (
 //	day:"true"      a time that is a whole day
 //	forever:"word"  a duration that may also be this word, which means [Forever]
 //	unit:"/s"       a text that begins with a number: what else is missing where it is one
+//	identity:"true" a value by which elements of a list of tables are told apart
 //	later:"hint"    a key of the contract that is not supported yet; a blank
 //	                field takes no value, a named one is decoded all the same
 //	instead:"hint"  a key that does not exist but that people expect; on a blank field
@@ -25,6 +26,7 @@ type field struct {
 	day      bool
 	forever  string
 	unit     string
+	identity bool
 	later    string
 	instead  string
 	blank    bool
@@ -55,6 +57,7 @@ func fieldsOf(t reflect.Type) []field {
 			day:      f.Tag.Get("day") != "",
 			forever:  f.Tag.Get("forever"),
 			unit:     f.Tag.Get("unit"),
+			identity: f.Tag.Get("identity") != "",
 			later:    f.Tag.Get("later"),
 			instead:  f.Tag.Get("instead"),
 			blank:    f.Name == "_",
