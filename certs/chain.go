@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// expirySoon is how long before a certificate's end its level is warned of.
-const expirySoon = 30 * 24 * time.Hour
-
 // parseChain returns the certificates of a PEM file in the file's order.
 func parseChain(path string, blocks []block) ([]*x509.Certificate, []*finding) {
 	var chain []*x509.Certificate
@@ -117,8 +114,8 @@ func checkValidity(now time.Time, index int, cert *x509.Certificate) *finding {
 		return found("renew it", "%s, %s, expired on %s", word, subject(cert), moment(cert.NotAfter))
 	case now.Before(cert.NotBefore):
 		return found("is this machine's clock right?", "%s, %s, is not valid until %s", word, subject(cert), moment(cert.NotBefore))
-	case cert.NotAfter.Sub(now) < expirySoon:
-		return warning("renew it", "%s, %s, expires within 30 days, on %s", word, subject(cert), moment(cert.NotAfter))
+	case nearing(now, cert):
+		return warning("renew it", "%s, %s, expires within 30 days, on %s", word, subject(cert), moment(cert.NotAfter)).expiring()
 	}
 	return nil
 }

@@ -69,6 +69,7 @@ type FileError struct {
 	Err     error
 	Hint    string // what to do about it; may be empty
 	Warning bool   // the credentials are usable all the same
+	Passing bool   // a warning that the passing of time brings: see [Stage]
 }
 
 func (e *FileError) Error() string {
@@ -86,6 +87,7 @@ type finding struct {
 	err     error
 	hint    string
 	warning bool
+	passing bool
 }
 
 func found(hint, format string, args ...any) *finding {
@@ -108,7 +110,7 @@ func (r *report) add(part Part, index int, file string, findings ...*finding) {
 			continue
 		}
 		r.list = append(r.list, &FileError{
-			Part: part, Index: index, File: file, Err: f.err, Hint: f.hint, Warning: f.warning,
+			Part: part, Index: index, File: file, Err: f.err, Hint: f.hint, Warning: f.warning, Passing: f.passing && f.warning,
 		})
 	}
 }

@@ -69,13 +69,13 @@ func (t *Trust) check(now time.Time) []*finding {
 	for _, ca := range t.authorities {
 		switch {
 		case now.After(ca.NotAfter):
-			findings = append(findings, warning("remove it", "the CA %s expired on %s", subject(ca), moment(ca.NotAfter)))
+			findings = append(findings, warning("remove it", "the CA %s expired on %s", subject(ca), moment(ca.NotAfter)).expiring())
 		case now.Before(ca.NotBefore):
 			findings = append(findings, warning("is this machine's clock right?", "the CA %s is not valid until %s", subject(ca), moment(ca.NotBefore)))
 		default:
 			current++
-			if ca.NotAfter.Sub(now) < expirySoon {
-				findings = append(findings, warning("have its successor ready", "the CA %s expires within 30 days, on %s", subject(ca), moment(ca.NotAfter)))
+			if nearing(now, ca) {
+				findings = append(findings, warning("have its successor ready", "the CA %s expires within 30 days, on %s", subject(ca), moment(ca.NotAfter)).expiring())
 			}
 		}
 	}

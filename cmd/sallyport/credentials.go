@@ -40,7 +40,9 @@ func (p *planner) reportOnce(problem config.Problem) {
 func fileProblem(c config.Credentials, err *certs.FileError) config.Problem {
 	at := located(c, err)
 	if err.Warning {
-		return at.Warning(err.Error(), err.Hint)
+		problem := at.Warning(err.Error(), err.Hint)
+		problem.Passing = err.Passing
+		return problem
 	}
 	return at.Problem(err.Error(), err.Hint)
 }

@@ -62,7 +62,7 @@ func developmentProblems(p *plan, errs []*certs.FileError) config.Problems {
 	var problems config.Problems
 	for _, err := range errs {
 		problem := developmentProblem(p, err.Error(), err.Hint)
-		problem.Warning = err.Warning
+		problem.Warning, problem.Passing = err.Warning, err.Passing
 		problems = append(problems, problem)
 	}
 	return problems

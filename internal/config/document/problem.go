@@ -38,6 +38,7 @@ type Problem struct {
 	Message string
 	Hint    string // may be empty
 	Warning bool
+	Passing bool // a warning that the passing of time brings, not a change
 }
 
 // String returns the problem as people read it, its hint on a second line.
