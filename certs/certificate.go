@@ -59,7 +59,12 @@ func subject(c *x509.Certificate) string {
 	if names := alternativeNames(c); name == "" && len(names) > 0 {
 		name = names[0]
 	}
-	if name = cmp.Or(name, c.Subject.String()); name == "" {
+	return shown(cmp.Or(name, c.Subject.String()))
+}
+
+// shown makes a name safe to show.
+func shown(name string) string {
+	if name == "" {
 		return "(no name)"
 	}
 	if quoted := strconv.Quote(cut(name)); len(quoted) != len(name)+2 {

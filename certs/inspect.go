@@ -10,6 +10,9 @@ import (
 // Subject names a certificate for people: its common name, or else its first other name. It is safe to show.
 func Subject(c *x509.Certificate) string { return subject(c) }
 
+// Issuer names a certificate's issuer for people. It is safe to show.
+func Issuer(c *x509.Certificate) string { return shown(cmp.Or(c.Issuer.CommonName, c.Issuer.String())) }
+
 // Names returns a certificate's DNS names, IP addresses and URIs. The slice is the caller's.
 func Names(c *x509.Certificate) []string { return alternativeNames(c) }
 

@@ -39,6 +39,8 @@ type daemon struct {
 	takeover   *takeover // while this process starts and another one runs
 	next       *upgrade
 	store      *descriptorStore
+	metrics    *metrics
+	ends       endWatch
 	notify     notifier
 	serving    sync.WaitGroup
 
@@ -55,6 +57,7 @@ type daemon struct {
 	number   uint64
 	success  *admin.Reload
 	failure  *admin.Reload
+	tally    reloadTally
 	stopping bool
 }
 
@@ -87,6 +90,7 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 	d.keeper = &lockoutKeeper{file: d.kept}
 	d.rendezvous.answer = d.handOver
 	d.sockets.Adopt(stored)
+	d.metrics = newMetrics(d.Status, log)
 	return d
 }
 
@@ -95,10 +99,11 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 func (d *daemon) change(ctx context.Context, trigger string) admin.Reload {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	before := d.inForce()
+	before, started := d.inForce(), time.Now()
 	problems := d.tryChange(ctx)
 	d.loader.Sweep()
-	changes := d.inForce().policyChanges(before)
+	changes := d.changes(before)
+	warnings, ending := warningTexts(problems)
 
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -108,9 +113,13 @@ func (d *daemon) change(ctx context.Context, trigger string) admin.Reload {
 		Generation: d.number,
 		OK:         !problems.HasErrors(),
 		Problems:   texts(problems.Errors()),
-		Warnings:   texts(problems.Warnings()),
-		Policy:     changes,
+		Warnings:   warnings,
+		Ending:     ending,
+		Millis:     time.Since(started).Milliseconds(),
+		Changes:    changes,
 	}
+	d.tally.add(&result)
+	d.metrics.reloaded(time.Since(started))
 	switch {
 	case result.OK:
 		d.success = &result
@@ -187,6 +196,7 @@ func (d *daemon) isStopping() bool {
 
 // install puts a validated plan into force. Nothing in here can fail.
 func (d *daemon) install(next *plan, selfMade *certs.Credentials, stage *listener.Stage) {
+	next.held = takeInventory(next, selfMade)
 	d.mu.Lock()
 	d.number++
 	number := d.number

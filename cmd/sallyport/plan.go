@@ -21,7 +21,8 @@ type plan struct {
 	maxConnections int
 	policy         *policy.Set // nil if there are errors
 	policyHash     string
-	selfMade       []string // ports that no level has a certificate for
+	selfMade       []string   // ports that no level has a certificate for
+	held           *inventory // from when it is put into force
 }
 
 // portPlan is one port with its certificates.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,8 +20,8 @@ func reloadCommand() *cobra.Command {
 		Long: `Make the sallyport that runs with this configuration read everything anew. Established sessions
 go on, and so does every listening socket that stays. If anything is wrong, nothing changes.
 
-With --wait, say what came of it: the exit code is 0 if the new state is in force, and 1 if it is
-not, with everything that is wrong printed as check prints it. Without it, the command
+With --wait, say what came of it: the exit code is 0 if the new state is in force, with what is
+different in it, and 1 if it is not, with everything that is wrong printed as check prints it. Without it, the command
 returns once the request has been taken.
 
 The running one is found by [admin] listen in the configuration.`,
@@ -47,16 +49,29 @@ The running one is found by [admin] listen in the configuration.`,
 		if err != nil {
 			return fail(err)
 		}
-		for _, line := range append(result.Problems, result.Warnings...) {
+		for _, line := range slices.Concat(result.Problems, result.Warnings, result.Ending) {
 			fmt.Fprintln(cmd.ErrOrStderr(), line)
 		}
 		if !result.OK {
 			return fail(fmt.Errorf("nothing changed: %s; generation %d stays in force", count(len(result.Problems), "problem"), result.Generation))
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "reloaded: generation %d is in force\n", result.Generation)
-		return nil
+		return fail(printReload(cmd.OutOrStdout(), result))
 	}
 	return cmd
+}
+
+// printReload says what a reload has made different.
+func printReload(w io.Writer, r *admin.Reload) error {
+	fmt.Fprintf(w, "reloaded: generation %d is in force\n", r.Generation)
+	changes := r.All()
+	for _, change := range changes {
+		fmt.Fprintf(w, "  %s\n", change)
+	}
+	if len(changes) > 0 {
+		return nil
+	}
+	_, err := fmt.Fprintln(w, "  nothing is different")
+	return err
 }
 
 // adminClient finds the endpoint of the sallyport that runs with a configuration. That may be wrong by now, or gone, as

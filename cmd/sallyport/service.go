@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"time"
@@ -33,6 +34,8 @@ func (d *daemon) Status() admin.Status {
 	s.Sessions.Max = d.plan.maxConnections
 	s.Policy = d.policyStatus()
 	s.Watch = d.watchStatus()
+	s.Reloads = d.tally.list()
+	s.Certificates, s.RevocationLists = d.plan.held.certificates, d.plan.held.lists
 	return s
 }
 
@@ -80,6 +83,9 @@ func (d *daemon) ports() []admin.Port {
 	return list
 }
 
+// Metrics answers requests for metrics.
+func (d *daemon) Metrics() http.Handler { return d.metrics.handler }
+
 // Reload reads everything anew, as somebody asked for.
 func (d *daemon) Reload(ctx context.Context) admin.Reload { return d.reload(ctx, admin.TriggerRequest) }
 
@@ -107,8 +113,6 @@ func (d *daemon) tell(result admin.Reload) {
 		d.log.Error("reload failed, nothing changed", "trigger", result.Trigger, "generation", result.Generation, "problems", len(result.Problems))
 		return
 	}
-	for _, change := range result.Policy {
-		d.log.Info("policy changed", "change", change)
-	}
-	d.log.Info("reloaded", "trigger", result.Trigger, "generation", result.Generation, "policy", d.inForce().policyLine())
+	logChanges(d.log, &result.Changes)
+	d.log.Info("reloaded", "trigger", result.Trigger, "generation", result.Generation, "changes", len(result.All()), "ms", result.Millis, "policy", d.inForce().policyLine())
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -21,8 +20,11 @@ func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say how the running sallyport is",
-		Long: `Ask the sallyport that runs with this configuration for its state: generation, last reload, sessions and
-ports. The exit code is 0 if it is ready and 1 if it is draining or not running.
+		Long: `Ask the sallyport that runs with this configuration for its state: generation, reloads, sessions, ports, and
+certificates and revocation lists that end within 30 days. The exit code is 0 if it is ready and 1 if it is
+draining or not running.
+
+With --json, all certificates in use are listed, the one that ends first in front.
 
 The running one is found by [admin] listen in the configuration.`,
 		Example: "  sallyport status --json --config /etc/sallyport/config.toml",
@@ -62,14 +64,9 @@ func printStatus(w io.Writer, s *admin.Status) error {
 	fmt.Fprintf(w, "sessions %d of %d\n", s.Sessions.Active, s.Sessions.Max)
 	printPolicy(w, &s.Policy)
 	printWatch(w, &s.Watch)
-	if r := s.LastSuccess; r != nil {
-		fmt.Fprintf(w, "last change %s ago\n", ago(r.Time))
-	}
-	if f := s.LastFailure; f != nil && (s.LastSuccess == nil || f.Time.After(s.LastSuccess.Time)) {
-		fmt.Fprintf(w, "LAST RELOAD FAILED %s ago, nothing changed:\n", ago(f.Time))
-		for _, p := range f.Problems {
-			fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(p, "\n", "\n  "))
-		}
+	printReloads(w, s)
+	if err := printCertificates(w, s, time.Now()); err != nil {
+		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nPORT\tMODE\tADDRESS\tUPSTREAM")

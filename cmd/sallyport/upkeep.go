@@ -11,7 +11,8 @@ const (
 )
 
 // upkeep does what has its time until ctx ends: it forgets sources that nobody has heard of for long, lets
-// the expiry of rules count for established sessions, and keeps saying that nothing is denied while that is so.
+// the expiry of rules count for established sessions, warns of certificates that end soon, and keeps saying that nothing
+// is denied while that is so.
 func (d *daemon) upkeep(ctx context.Context) {
 	looked := time.Now()
 	warned := looked
@@ -27,7 +28,9 @@ func (d *daemon) upkeep(ctx context.Context) {
 		now := time.Now()
 		d.limiter.Sweep(now)
 		d.lockouts.Sweep(now)
-		set := d.inForce().policy
+		inForce := d.inForce()
+		ends := d.ends.look(d.log, inForce.held, now)
+		set := inForce.policy
 		if at, rules := set.NextExpiry(looked); !at.IsZero() && !at.After(now) {
 			d.log.Warn("rules have expired", "rules", rules, "at", at, "sessions_denied", d.server.Rejudge())
 			looked = at // there may be more
@@ -42,6 +45,9 @@ func (d *daemon) upkeep(ctx context.Context) {
 		next := sweepInterval // bounds it, so that a clock that was set counts
 		if at, _ := set.NextExpiry(now); !at.IsZero() {
 			next = min(next, time.Until(at))
+		}
+		if !ends.IsZero() {
+			next = min(next, time.Until(ends))
 		}
 		timer.Reset(next)
 	}

@@ -26,6 +26,10 @@ func newFake() *fake { return &fake{state: StateReady, reloaded: make(chan struc
 
 func (f *fake) Status() Status { return Status{State: f.state, Generation: 7, PID: 42} }
 
+func (f *fake) Metrics() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "sallyport_generation 7") })
+}
+
 func (f *fake) Reload(ctx context.Context) Reload {
 	f.reloaded <- struct{}{}
 	if f.fails {
@@ -60,6 +64,9 @@ func TestHandler(t *testing.T) {
 		{name: "draining", method: "GET", path: "/readyz", state: StateDraining, want: 503, says: "draining"},
 		{name: "healthy while draining", method: "GET", path: "/healthz", state: StateDraining, want: 200},
 		{name: "status", method: "GET", path: "/api/v1/status", want: 200, says: `"generation": 7`},
+		{name: "metrics", method: "GET", path: "/metrics", want: 200, says: "sallyport_generation 7"},
+		{name: "metrics by a foreign name", method: "GET", path: "/metrics", host: "evil.example:9901", want: 403, says: "Host"},
+		{name: "metrics are read only", method: "POST", path: "/metrics", authorization: "Bearer secret", want: 405},
 		{name: "by name", method: "GET", path: "/healthz", host: "localhost:9901", want: 200},
 		{name: "by IPv6 address", method: "GET", path: "/healthz", host: "[::1]:9901", want: 200},
 		{name: "by a foreign name", method: "GET", path: "/api/v1/status", host: "evil.example:9901", want: 403, says: "Host"},

@@ -3,6 +3,7 @@
 //
 //	GET  /healthz        200 while the process runs
 //	GET  /readyz         200 while it takes new sessions, 503 otherwise
+//	GET  /metrics        metrics in the formats of Prometheus
 //	GET  /api/v1/status  [Status] as JSON
 //	POST /api/v1/reload  reads everything anew; answers when it is done, with a [Reload],
 //	                     or with ?wait=false at once

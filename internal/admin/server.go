@@ -16,6 +16,8 @@ type Service interface {
 	Status() Status
 	// Reload reads everything anew and returns when that is done, whatever came of it.
 	Reload(context.Context) Reload
+	// Metrics answers requests for metrics.
+	Metrics() http.Handler
 }
 
 // Handler serves the endpoint's paths. With a token, every change must present it; without one,
@@ -25,6 +27,7 @@ func Handler(service Service, locks Locks, token string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", h.ready)
+	mux.Handle("GET /metrics", service.Metrics())
 	mux.HandleFunc("GET /api/v1/status", h.status)
 	mux.HandleFunc("POST /api/v1/reload", h.reload)
 	mux.HandleFunc("GET /api/v1/lockouts", h.lockouts)

@@ -16,6 +16,10 @@ type Status struct {
 	Policy      Policy    `json:"policy"`
 	Watch       Watch     `json:"watch"`
 	Ports       []Port    `json:"ports"`
+
+	Reloads         []ReloadCount    `json:"reloads"`                    // one for each trigger
+	Certificates    []Certificate    `json:"certificates"`               // in use, the one that ends first in front
+	RevocationLists []RevocationList `json:"revocation_lists,omitempty"` // likewise
 }
 
 // Sessions says how many sessions there are and may be.
@@ -77,7 +81,9 @@ type Reload struct {
 	OK         bool      `json:"ok"`
 	Problems   []string  `json:"problems,omitempty"` // each as file:line:column: key: message, with its hint
 	Warnings   []string  `json:"warnings,omitempty"`
-	Policy     []string  `json:"policy_changes,omitempty"` // what was added, removed, widened and narrowed, in words
+	Ending     []string  `json:"ending,omitempty"` // warnings of what ends soon, which the log has when they are due
+	Millis     int64     `json:"duration_ms"`
+	Changes              // since the generation before
 }
 
 // Values of Reload.Trigger: what led to it.
@@ -88,3 +94,8 @@ const (
 	TriggerSignal  = "signal"
 	TriggerRequest = "request"
 )
+
+// Triggers returns all values of Reload.Trigger.
+func Triggers() []string {
+	return []string{TriggerStart, TriggerWatch, TriggerRetry, TriggerSignal, TriggerRequest}
+}
