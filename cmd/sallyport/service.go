@@ -114,5 +114,5 @@ func (d *daemon) tell(result admin.Reload) {
 		return
 	}
 	logChanges(d.log, &result.Changes)
-	d.log.Info("reloaded", "trigger", result.Trigger, "generation", result.Generation, "changes", len(result.All()), "ms", result.Millis, "policy", d.inForce().policyLine())
+	d.log.Info("reloaded", "trigger", result.Trigger, "generation", result.Generation, "changes", len(result.All()), "duration_ms", result.Millis, "policy", d.inForce().policyLine())
 }
