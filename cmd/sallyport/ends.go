@@ -42,12 +42,12 @@ func (w *endWatch) look(log *slog.Logger, inv *inventory, now time.Time) (next t
 			next = at
 		}
 		days, due := certs.Stage(now, e.begins, e.ends)
-		if !due {
+		key := endKey{e.role, e.subject, e.serial, e.ends.Unix()}
+		if before, known := earlier[key]; known && (!due || before <= days) { // not due, or less, if the clock was set back
+			told[key] = before
 			return
 		}
-		key := endKey{e.role, e.subject, e.serial, e.ends.Unix()}
-		if before, known := earlier[key]; known && before <= days { // less, if the clock was set back
-			told[key] = before
+		if !due {
 			return
 		}
 		told[key] = days
