@@ -217,13 +217,15 @@ func (t *trustUse) lists() map[listKey]certs.RevocationList {
 	return found
 }
 
-// authorities returns the CA certificates of each file.
+// authorities returns the CA certificates of each file, with all who use it, whichever revocation lists they have.
 func (inv *inventory) authorities() map[string]*trustUse {
 	found := make(map[string]*trustUse, len(inv.trusts))
 	for _, key := range slices.Sorted(maps.Keys(inv.trusts)) {
-		if t := inv.trusts[key]; found[t.file] == nil {
-			found[t.file] = t
+		t := inv.trusts[key]
+		if other := found[t.file]; other != nil {
+			t = &trustUse{trust: t.trust, file: t.file, users: distinct(slices.Concat(other.users, t.users))}
 		}
+		found[t.file] = t
 	}
 	return found
 }
