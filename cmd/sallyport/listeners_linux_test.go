@@ -17,8 +17,8 @@ import (
 	"sallyport/internal/admin"
 )
 
-// storm is clients that connect as fast as they can.
-type storm struct {
+// clientStorm is clients that connect as fast as they can.
+type clientStorm struct {
 	address  string
 	stop     atomic.Bool
 	attempts atomic.Int64
@@ -28,7 +28,7 @@ type storm struct {
 	losses map[string]int
 }
 
-func (s *storm) start(clients int) {
+func (s *clientStorm) start(clients int) {
 	s.losses = map[string]int{}
 	for range clients {
 		s.clients.Go(func() {
@@ -92,7 +92,7 @@ func TestMovesUnderLoad(t *testing.T) {
 			t.Errorf("%d sessions are left: %v", cut, err)
 		}
 	}()
-	s := &storm{address: "127.0.0.1:" + port}
+	s := &clientStorm{address: "127.0.0.1:" + port}
 	s.start(clients)
 	for range rounds {
 		for _, host := range []string{"0.0.0.0", "127.0.0.1", "", "localhost"} {

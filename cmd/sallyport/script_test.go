@@ -48,6 +48,9 @@ func TestMain(m *testing.M) {
 //	               waits until another process answers
 //	signal PID NAME
 //	               sends a signal: USR2, TERM, KILL
+//	storm FILE N CONFIG
+//	               replaces a file N times, and fails unless few reloads follow
+//	scrape FILE    writes the metrics of the sallyport that runs with FILE to the file metrics
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
@@ -68,6 +71,8 @@ func TestScripts(t *testing.T) {
 			"pid":    pidOf,
 			"newpid": waitNewPID,
 			"signal": signalPID,
+			"storm":  storm,
+			"scrape": scrape,
 		},
 	})
 }
