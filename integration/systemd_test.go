@@ -3,10 +3,12 @@
 package integration
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,8 +84,8 @@ func TestNotify(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { socket.Close() })
-	// told waits for a notice with this line in it.
-	told := func(line string) {
+	// told waits for a notice with this line in it, and returns all of it.
+	told := func(line string) string {
 		t.Helper()
 		socket.SetReadDeadline(time.Now().Add(patience))
 		message := make([]byte, 4096)
@@ -94,7 +96,7 @@ func TestNotify(t *testing.T) {
 			}
 			for got := range strings.Lines(string(message[:n])) {
 				if strings.TrimSpace(got) == line {
-					return
+					return string(message[:n])
 				}
 			}
 		}
@@ -109,6 +111,8 @@ name = "echo"
   id     = "plain"
   listen = "${address}"
   mode   = "plaintext"
+[reload]
+watch = true
 `, vars{"address": address})
 	s := launch{env: []string{"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=200000"}}.start(t, config)
 	told("READY=1")
@@ -117,6 +121,15 @@ name = "echo"
 	}
 	s.signal(t, syscall.SIGHUP)
 	told("RELOADING=1")
+	told("READY=1")
+	// Files that change lead to the same. systemd tells reloads apart by the time, which has to be in the same notice.
+	for i := range 100 {
+		s.write(t, fmt.Sprintf("%s# %d\n", config, i))
+	}
+	notice := told("RELOADING=1")
+	if !regexp.MustCompile(`(?m)^MONOTONIC_USEC=[1-9][0-9]*$`).MatchString(notice) {
+		t.Errorf("a reload without its time: %q", notice)
+	}
 	told("READY=1")
 	conn := dial(t, address, "") // has something to drain
 	exchange(t, conn, "hello\n")
