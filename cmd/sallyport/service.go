@@ -35,7 +35,9 @@ func (d *daemon) Status() admin.Status {
 	s.Policy = d.policyStatus()
 	s.Watch = d.watchStatus()
 	s.Reloads = d.tally.list()
-	s.Certificates, s.RevocationLists = d.plan.held.certificates, d.plan.held.lists
+	if held := d.plan.held; held != nil {
+		s.Certificates, s.RevocationLists = held.certificates, held.lists
+	}
 	return s
 }
 

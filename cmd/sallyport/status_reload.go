@@ -64,11 +64,11 @@ func printCertificates(w io.Writer, s *admin.Status, now time.Time) error {
 	}
 	for i := range s.RevocationLists[:lists] {
 		l := &s.RevocationLists[i]
-		fmt.Fprintf(table, "%s (revocation list)\t\t%s\t%s\t%s\t\n", l.Issuer, minute(l.NextUpdate), remaining(now, l.NextUpdate), l.File)
+		fmt.Fprintf(table, "%s (revocation list)\t-\t%s\t%s\t%s\t-\n", l.Issuer, minute(l.NextUpdate), remaining(now, l.NextUpdate), l.File)
 	}
 	err := table.Flush()
 	if err == nil && others > 0 {
-		_, err = fmt.Fprintf(w, "and %s in use that end later\n", count(others, "certificate"))
+		_, err = fmt.Fprintf(w, "others in use, which end later: %d\n", others)
 	}
 	return err
 }
