@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"math"
 	"time"
@@ -35,41 +36,58 @@ func (w *endWatch) look(log *slog.Logger, inv *inventory, now time.Time) (next t
 	if inv == nil {
 		return next
 	}
-	told, earlier := make(map[endKey]int), w.told // what is not in use any more is forgotten
-	suppressed, written := 0, 0
-	visit := func(e *ending) {
+	earlier := w.told
+	w.told = make(map[endKey]int) // what is not in use any more is forgotten
+	due := 0
+	for e := range inv.endings() {
 		if at := certs.NextStage(now, e.begins, e.ends); !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at
 		}
-		days, due := certs.Stage(now, e.begins, e.ends)
-		key := endKey{e.role, e.subject, e.serial, e.ends.Unix()}
-		if before, known := earlier[key]; known && (!due || before <= days) { // not due, or less, if the clock was set back
-			told[key] = before
-			return
+		days, news := w.stage(&e, earlier, now)
+		if !news {
+			continue
 		}
-		if !due {
-			return
+		if due++; due <= mostChanges {
+			e.log(log, now, days)
 		}
-		told[key] = days
-		if written++; written > mostChanges {
-			suppressed++
-			return
-		}
-		e.log(log, now, days)
 	}
-	for i := range inv.certificates {
-		c := &inv.certificates[i]
-		visit(&ending{c.Role, c.Subject, c.Serial, c.Files[0], c.NotBefore, c.NotAfter, c.UsedBy})
+	if due > mostChanges {
+		log.Warn("more certificates end soon; status lists all", "suppressed", due-mostChanges)
 	}
-	for i := range inv.lists {
-		l := &inv.lists[i]
-		visit(&ending{role: revocationListRole, subject: l.Issuer, file: l.File, begins: l.ThisUpdate, ends: l.NextUpdate})
-	}
-	if suppressed > 0 {
-		log.Warn("more certificates end soon; status lists all", "suppressed", suppressed)
-	}
-	w.told = told
 	return next
+}
+
+// stage notes the stage that something is at, and reports whether it is one to tell of.
+func (w *endWatch) stage(e *ending, earlier map[endKey]int, now time.Time) (days int, news bool) {
+	key := endKey{e.role, e.subject, e.serial, e.ends.Unix()}
+	days, due := certs.Stage(now, e.begins, e.ends)
+	before, known := earlier[key]
+	switch {
+	case known && (!due || before <= days): // not due, or less, if the clock was set back
+		w.told[key] = before
+		return before, false
+	case due:
+		w.told[key] = days
+	}
+	return days, due
+}
+
+// endings returns everything that ends.
+func (inv *inventory) endings() iter.Seq[ending] {
+	return func(yield func(ending) bool) {
+		for i := range inv.certificates {
+			c := &inv.certificates[i]
+			if !yield(ending{c.Role, c.Subject, c.Serial, c.Files[0], c.NotBefore, c.NotAfter, c.UsedBy}) {
+				return
+			}
+		}
+		for i := range inv.lists {
+			l := &inv.lists[i]
+			if !yield(ending{role: revocationListRole, subject: l.Issuer, file: l.File, begins: l.ThisUpdate, ends: l.NextUpdate}) {
+				return
+			}
+		}
+	}
 }
 
 // log writes the warning of a stage.
