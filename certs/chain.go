@@ -9,13 +9,13 @@ import (
 )
 
 // parseChain returns the certificates of a PEM file in the file's order.
-func parseChain(path string, blocks []block) ([]*x509.Certificate, []*finding) {
+func (p *pool) parseChain(path string, blocks []block) ([]*x509.Certificate, []*finding) {
 	var chain []*x509.Certificate
 	var findings []*finding
 	for _, b := range blocks {
 		switch b.Type {
 		case "CERTIFICATE":
-			c, err := x509.ParseCertificate(b.Bytes)
+			c, err := p.parse(b.Bytes)
 			if err != nil {
 				findings = append(findings, found("", "the certificate at line %d cannot be read: %w", b.line, err))
 				continue
@@ -66,22 +66,16 @@ func signedBy(c, issuer *x509.Certificate) error {
 	return c.CheckSignatureFrom(issuer)
 }
 
-// check reports what depends on the moment, on the purpose and on the level's trust. It runs at
-// every load, also when the parsed certificate is an old one.
-func (c *Certificate) check(now time.Time, purpose Purpose, trust *Trust) []*finding {
-	findings := []*finding{c.checkLeaf(purpose)}
-	current := true
+// check reports what depends on the moment and on the purpose, and whether the whole chain is valid at the moment.
+func (c *Certificate) check(now time.Time, purpose Purpose) (findings []*finding, current bool) {
+	findings = []*finding{c.checkLeaf(purpose)}
+	current = true
 	for i, cert := range c.chain {
 		f := checkValidity(now, i, cert)
 		current = current && (f == nil || f.warning)
 		findings = append(findings, f)
 	}
-	// A client's certificate is verified by its server, so the CA here, which verifies the server, says
-	// nothing about it. An expired chain leads nowhere, and that was just said.
-	if purpose == ForServer && trust != nil && current {
-		findings = append(findings, c.checkTrust(now, trust))
-	}
-	return findings
+	return findings, current
 }
 
 func (c *Certificate) checkLeaf(purpose Purpose) *finding {
@@ -121,38 +115,6 @@ func checkValidity(now time.Time, index int, cert *x509.Certificate) *finding {
 }
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
-// checkTrust reports a chain that leads neither to the level's CA nor to a root in the file itself nor
-// to one of the system: the sign of a chain that misses an intermediate, or of the wrong files.
-func (c *Certificate) checkTrust(now time.Time, trust *Trust) *finding {
-	options := x509.VerifyOptions{
-		Intermediates: x509.NewCertPool(),
-		CurrentTime:   now,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	}
-	own := x509.NewCertPool()
-	for _, cert := range c.chain {
-		if selfSigned(cert) {
-			own.AddCert(cert)
-		}
-	}
-	for _, cert := range c.chain[1:] {
-		options.Intermediates.AddCert(cert)
-	}
-	var first error
-	for _, roots := range []*x509.CertPool{trust.Pool, own, nil} { // nil: the system's
-		options.Roots = roots
-		_, err := c.Leaf.Verify(options)
-		if err == nil {
-			return nil
-		}
-		if first == nil {
-			first = err
-		}
-	}
-	return found("is an intermediate missing after the leaf? if its CA is another one, append that to the certificate's file, not to trusted_ca, which says whom clients are trusted by",
-		"the chain of %s does not lead to the CA in trusted_ca: %w", subject(c.Leaf), first)
-}
 
 // selfSigned reports whether a certificate's own key made its signature, CA or not.
 func selfSigned(c *x509.Certificate) bool {

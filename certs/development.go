@@ -194,7 +194,7 @@ func (d devDir) renew(l leaf, ca *x509.Certificate, caKey crypto.Signer, now tim
 // load returns a certificate with its key, either nil if its file does not exist.
 func (d devDir) load(name string) (*x509.Certificate, crypto.Signer, error) {
 	cert, err := loadPEM(d.certificate(name), func(path string, blocks []block) (*x509.Certificate, *finding) {
-		chain, findings := parseChain(path, blocks)
+		chain, findings := new(pool).parseChain(path, blocks)
 		if len(findings) > 0 {
 			return nil, findings[0]
 		}

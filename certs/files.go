@@ -104,6 +104,17 @@ type report struct {
 	list []*FileError
 }
 
+func newReport(now time.Time) *report { return &report{now: now} }
+
+// repeat adds what was found about a certificate before, which may have another index here.
+func (r *report) repeat(findings []*FileError, index int) {
+	for _, f := range findings {
+		again := *f
+		again.Index = index
+		r.list = append(r.list, &again)
+	}
+}
+
 func (r *report) add(part Part, index int, file string, findings ...*finding) {
 	for _, f := range findings {
 		if f == nil {

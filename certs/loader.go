@@ -1,8 +1,6 @@
 package certs
 
 import (
-	"cmp"
-	"slices"
 	"sync"
 	"time"
 )
@@ -22,42 +20,15 @@ type Loader struct {
 	mu           sync.Mutex
 	certificates memo[digest, *Certificate]
 	trusts       memo[digest, *Trust]
+	verdicts     memo[verdictOn, validity]
+	pool         pool
 }
 
 // NewLoader returns a Loader on the real clock.
 func NewLoader() *Loader { return new(Loader) }
 
-// Load reads a level's files. It returns everything that is wrong with them, warnings included, and
-// no credentials if anything is worse than a warning.
-func (l *Loader) Load(f Files) (*Credentials, []*FileError) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r := &report{now: clock(l.Now)}
-	pass, findings := readPassword(f.PasswordFile)
-	r.add(PartPassword, 0, f.PasswordFile, findings...)
-
-	c := &Credentials{Trust: l.trust(r, f)}
-	if len(f.Certificates) == 0 && f.Purpose == ForServer {
-		r.add(PartCertificate, 0, "", &finding{err: errNotNamed})
-	}
-	for i := len(f.Certificates); i < len(f.Keys); i++ {
-		r.add(PartKey, i, f.Keys[i], found("name as many certificates as keys", "there is no certificate for this key"))
-	}
-	for i, file := range f.Certificates {
-		certificate := l.certificate(r, f, i, pass)
-		if certificate == nil {
-			continue
-		}
-		r.add(PartCertificate, i, file, certificate.check(r.now, f.Purpose, c.Trust)...)
-		r.add(PartCertificate, i, file, shadowed(certificate, c.Certificates))
-		c.Certificates = append(c.Certificates, certificate)
-	}
-	if r.failed() {
-		return nil, r.list
-	}
-	slices.SortStableFunc(c.Certificates, func(a, b *Certificate) int { return cmp.Compare(a.kind(), b.kind()) })
-	return c, r.list
-}
+// Load reads the files of a single level, as [Reading.Load] does.
+func (l *Loader) Load(f Files) (*Credentials, []*FileError) { return l.Reading().Load(f) }
 
 // Sweep drops what no Load has asked for since the previous Sweep. Call it after each generation.
 func (l *Loader) Sweep() {
@@ -65,6 +36,8 @@ func (l *Loader) Sweep() {
 	defer l.mu.Unlock()
 	l.certificates.sweep()
 	l.trusts.sweep()
+	l.verdicts.sweep()
+	l.pool.sweep()
 }
 
 // certificate reads the certificate of index i with its key. It returns nil, or a certificate without
@@ -87,7 +60,7 @@ func (l *Loader) certificate(r *report, f Files, i int, pass password) *Certific
 	if c, ok := l.certificates.recall(sum); ok && data != nil && keyData != nil {
 		return c
 	}
-	chain, key := pair{i, certFile, keyFile, keyPart, data, keyData}.read(r, pass)
+	chain, key := pair{&l.pool, i, certFile, keyFile, keyPart, data, keyData}.read(r, pass)
 	if chain == nil {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 
 // pair is a certificate file with the file of its key, which may be the same.
 type pair struct {
+	pool              *pool
 	index             int
 	certFile, keyFile string
 	keyPart           Part // whose problem a bad key is
@@ -56,7 +57,7 @@ func (p pair) readPKCS12(r *report, pass password) ([]*x509.Certificate, crypto.
 		r.add(PartCertificate, p.index, p.certFile, found("", "holds a key and no certificate for it"))
 		return nil, nil
 	}
-	return chain, key
+	return p.pool.share(chain), key
 }
 
 // parse returns what the two PEM files hold, nil for what is missing or not wholly readable.
@@ -69,7 +70,7 @@ func (p pair) parse(r *report, pass password) (chain []*x509.Certificate, keys [
 	}
 	if blocks != nil {
 		var findings []*finding
-		chain, findings = parseChain(p.certFile, blocks)
+		chain, findings = p.pool.parseChain(p.certFile, blocks)
 		r.add(PartCertificate, p.index, p.certFile, findings...)
 		if len(findings) > 0 {
 			chain = nil

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -36,7 +37,9 @@ func readFile(path string, limit int64) ([]byte, fs.FileMode, *finding) {
 		return nil, 0, unreadable(path, err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	content := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead)) // so that it need not grow
+	_, err = content.ReadFrom(io.LimitReader(f, limit+1))
+	data := content.Bytes()
 	switch {
 	case err != nil:
 		return nil, 0, unreadable(path, err)

@@ -38,12 +38,12 @@ func newTrust(authorities []*x509.Certificate, lists *revocation) *Trust {
 }
 
 // parseAuthorities returns the CA certificates of a PEM file.
-func parseAuthorities(path string, data []byte) ([]*x509.Certificate, []*finding) {
+func (p *pool) parseAuthorities(path string, data []byte) ([]*x509.Certificate, []*finding) {
 	blocks, f := parsePEM(path, data)
 	if f != nil {
 		return nil, []*finding{f}
 	}
-	certs, findings := parseChain(path, blocks)
+	certs, findings := p.parseChain(path, blocks)
 	var authorities []*x509.Certificate
 	for _, c := range certs {
 		// What signed itself is trusted for itself, even if it is no CA, or of version 1 and cannot

@@ -28,7 +28,7 @@ func (l *Loader) trust(r *report, f Files) *Trust {
 	sum := contentHash(pieces...)
 	t, ok := l.trusts.recall(sum)
 	if !ok {
-		if t, ok = parseTrust(r, f, pieces[0], pieces[1:]); ok {
+		if t, ok = l.parseTrust(r, f, pieces[0], pieces[1:]); ok {
 			l.trusts.keep(sum, t)
 		}
 	}
@@ -40,9 +40,9 @@ func (l *Loader) trust(r *report, f Files) *Trust {
 
 // parseTrust returns the trust in what the files hold, and whether all of it is usable: what is not
 // still serves to check the level's certificates against.
-func parseTrust(r *report, f Files, ca []byte, lists [][]byte) (*Trust, bool) {
+func (l *Loader) parseTrust(r *report, f Files, ca []byte, lists [][]byte) (*Trust, bool) {
 	before := len(r.list)
-	authorities, findings := parseAuthorities(f.TrustedCA, ca)
+	authorities, findings := l.pool.parseAuthorities(f.TrustedCA, ca)
 	r.add(PartTrustedCA, 0, f.TrustedCA, findings...)
 	if len(authorities) == 0 {
 		return nil, false
