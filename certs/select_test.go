@@ -39,7 +39,7 @@ func TestSelect(t *testing.T) {
 		{"other.org", -1},
 		{"a.e\u212Aample.com", -1},
 	} {
-		got, credentials := s.Select(tt.name)
+		got, credentials := s.Selector().Select(tt.name)
 		if got != tt.want {
 			t.Errorf("Select(%q) = %d, want %d", tt.name, got, tt.want)
 		}
@@ -51,13 +51,13 @@ func TestSelect(t *testing.T) {
 			t.Errorf("Select(%q) returned other credentials", tt.name)
 		}
 	}
-	if i, _ := (Server{Names: []Named{{Names: []string{"k.example"}}}}).Select("\u212A.example"); i != -1 {
+	if i, _ := (Server{Names: []Named{{Names: []string{"k.example"}}}}).Selector().Select("\u212A.example"); i != -1 {
 		t.Error("a Kelvin sign is no k")
 	}
 }
 
 func TestSelectAllocatesNothing(t *testing.T) {
-	s := Server{Default: new(Credentials), Names: []Named{{Names: []string{"cs.example.com", "*.example.com"}}}}
+	s := Server{Default: new(Credentials), Names: []Named{{Names: []string{"cs.example.com", "*.example.com"}}}}.Selector()
 	for _, name := range []string{"CS.example.com", "a.example.com.", "none"} {
 		if n := testing.AllocsPerRun(100, func() { s.Select(name) }); n != 0 {
 			t.Errorf("Select(%q): %v allocations", name, n)
@@ -109,7 +109,7 @@ func FuzzSelect(f *testing.F) {
 			names = append(names, strings.Fields(entry))
 			s.Names = append(s.Names, Named{Names: strings.Fields(entry)})
 		}
-		if got, _ := s.Select(host); got != referenceSelect(names, host) {
+		if got, _ := s.Selector().Select(host); got != referenceSelect(names, host) {
 			t.Errorf("Select(%q) of %q = %d, want %d", host, names, got, referenceSelect(names, host))
 		}
 	})

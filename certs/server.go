@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -37,66 +36,10 @@ type Watcher interface {
 	CertificateServed(leaf *x509.Certificate)
 }
 
-// Select returns what is served for a server name, and the index of the entry of Names that matched,
-// or -1. An exact name beats a wildcard, whose star stands for one label as it does in a certificate
-// (RFC 9525, section 6.3); between equals the first counts. Case and a trailing dot do not matter.
-func (s Server) Select(serverName string) (int, *Credentials) {
-	serverName = strings.TrimSuffix(serverName, ".")
-	// Linear on purpose: names of unequal length are told apart by that alone, so thousands cost
-	// less than a hundredth of the handshake.
-	index := -1
-	for i, named := range s.Names {
-		for _, name := range named.Names {
-			name = strings.TrimSuffix(name, ".")
-			if suffix, wildcard := strings.CutPrefix(name, "*"); !wildcard {
-				if equalNames(name, serverName) && name != "" {
-					return i, s.credentials(i)
-				}
-			} else if index < 0 && oneLabelBelow(serverName, suffix) {
-				index = i
-			}
-		}
-	}
-	return index, s.credentials(index)
-}
-
-func (s Server) credentials(index int) *Credentials {
-	if index >= 0 && s.Names[index].Credentials != nil {
-		return s.Names[index].Credentials
-	}
-	return s.Default
-}
-
-// oneLabelBelow reports whether name is one label in front of suffix, which begins with its dot.
-func oneLabelBelow(name, suffix string) bool {
-	label := strings.IndexByte(name, '.')
-	return label > 0 && len(suffix) > 1 && suffix[0] == '.' && equalNames(name[label:], suffix)
-}
-
-// equalNames folds ASCII only, as DNS does: under Unicode's rules a Kelvin sign equals a k.
-func equalNames(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		c += 'a' - 'A'
-	}
-	return c
-}
-
 var errNoCertificate = errors.New("no certificate is configured for this server name")
 
 // certificate is tls.Config.GetCertificate.
-func (s Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (s *Selector) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	_, credentials := s.Select(hello.ServerName)
 	if credentials == nil || len(credentials.Certificates) == 0 {
 		return nil, errNoCertificate
@@ -144,7 +87,7 @@ func (s Server) config(now func() time.Time) *tls.Config {
 	c.Time = now
 	c.NextProtos = slices.Clone(s.ALPN)
 	c.GetConfigForClient = tellWatcher
-	c.GetCertificate = s.certificate
+	c.GetCertificate = s.Selector().certificate
 	c.SessionTicketsDisabled = true
 	if s.ClientAuth == AuthNone {
 		return c

@@ -20,7 +20,7 @@ func (p *planner) credentials(c config.Credentials, purpose certs.Purpose) *cert
 		CRLs:         values(c.CRLs),
 	}
 	p.files = append(p.files, filesOf(files)...)
-	creds, errs := p.loader.Load(files)
+	creds, errs := p.reading.Load(files)
 	for _, err := range errs {
 		p.reportOnce(fileProblem(c, err))
 	}
@@ -28,11 +28,13 @@ func (p *planner) credentials(c config.Credentials, purpose certs.Purpose) *cert
 }
 
 func (p *planner) reportOnce(problem config.Problem) {
-	for _, known := range p.problems {
-		if known == problem {
-			return
-		}
+	if p.reported[problem] {
+		return
 	}
+	if p.reported == nil {
+		p.reported = make(map[config.Problem]bool)
+	}
+	p.reported[problem] = true
 	p.report(problem)
 }
 

@@ -23,7 +23,7 @@ func (p *planner) development() {
 		return
 	}
 	if files, complete := certs.DevelopmentFiles(cfg.Host.StateDir); complete {
-		_, errs := p.loader.Load(files)
+		_, errs := p.reading.Load(files)
 		p.problems = append(p.problems, developmentProblems(p.plan, errs)...)
 	}
 }

@@ -60,7 +60,7 @@ type served struct {
 }
 
 func (p *plan) served(port *portPlan, serverName string) (s served, err error) {
-	s.index, s.credentials = port.server.Select(serverName)
+	s.index, s.credentials = port.server.Selector().Select(serverName)
 	s.from = port.Credentials
 	if s.index >= 0 && port.SNI[s.index].Credentials.Level != "" {
 		s.from = port.SNI[s.index].Credentials

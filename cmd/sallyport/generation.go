@@ -125,9 +125,9 @@ func (b *builder) route(p *portPlan) func(string) *proxy.Target {
 	if !any {
 		return func(string) *proxy.Target { return fallback }
 	}
-	server := p.server
+	names := p.server.Selector()
 	return func(serverName string) *proxy.Target {
-		if i, _ := server.Select(serverName); i >= 0 {
+		if i, _ := names.Select(serverName); i >= 0 {
 			return own[i]
 		}
 		return fallback

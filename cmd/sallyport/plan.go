@@ -42,8 +42,9 @@ type targetPlan struct {
 
 // planner collects problems while it turns a configuration into a plan.
 type planner struct {
-	loader   *certs.Loader
+	reading  *certs.Reading
 	problems config.Problems
+	reported map[config.Problem]bool // by reportOnce
 	plan     *plan
 	files    []string // of credentials that were read or looked for
 
@@ -64,7 +65,7 @@ func drawUp(path string, loader *certs.Loader) *planner {
 	if cfg == nil {
 		return &planner{problems: problems}
 	}
-	p := &planner{loader: loader, problems: problems, plan: &plan{config: cfg}}
+	p := &planner{reading: loader.Reading(), problems: problems, plan: &plan{config: cfg}}
 	sound := !problems.HasErrors() // a port that could not be read would be missing in the policy, too
 	p.logAttributes()
 	p.capacity()
@@ -155,6 +156,7 @@ func (p *planner) server(port *config.Port) certs.Server {
 	} else {
 		server.Default = p.credentials(port.Credentials, certs.ForServer)
 	}
+	server.Names = make([]certs.Named, 0, len(port.SNI))
 	for i := range port.SNI {
 		server.Names = append(server.Names, p.serverName(&port.SNI[i]))
 	}
@@ -163,10 +165,7 @@ func (p *planner) server(port *config.Port) certs.Server {
 
 // serverName loads what a port serves for some server names, and checks that it fits them.
 func (p *planner) serverName(sni *config.SNI) certs.Named {
-	named := certs.Named{}
-	for _, name := range sni.Names {
-		named.Names = append(named.Names, name.Value)
-	}
+	named := certs.Named{Names: values(sni.Names)}
 	if sni.Credentials.Level == "" {
 		return named
 	}
