@@ -10,17 +10,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"sallyport/certs"
 	"sallyport/internal/admin"
 	"sallyport/internal/testpki"
 )
 
 // site is a directory with a configuration and its files, to be changed by a test.
 type site struct {
-	t      testing.TB
-	dir    string
-	ca     *testpki.CA
-	loader *certs.Loader
+	t       testing.TB
+	dir     string
+	ca      *testpki.CA
+	sources *sources
 }
 
 const siteConfig = `
@@ -67,7 +66,7 @@ owner = "test"
 `
 
 func newSite(t testing.TB) *site {
-	s := &site{t: t, dir: t.TempDir(), ca: testpki.New(t), loader: certs.NewLoader()}
+	s := &site{t: t, dir: t.TempDir(), ca: testpki.New(t), sources: newSources()}
 	s.file("config.toml", siteConfig)
 	s.file("policy.toml", sitePolicy)
 	s.issue("host", testpki.Options{CommonName: "host", Names: []string{"h.example.com"}})
@@ -90,7 +89,8 @@ func (s *site) issue(name string, o testpki.Options) *testpki.Leaf {
 // plan reads everything as a reload does.
 func (s *site) plan() *plan {
 	s.t.Helper()
-	p, problems := makePlan(filepath.Join(s.dir, "config.toml"), s.loader)
+	drawn := drawUp(filepath.Join(s.dir, "config.toml"), s.sources)
+	p, problems := drawn.plan, drawn.problems
 	if problems.HasErrors() {
 		s.t.Fatal(problems)
 	}

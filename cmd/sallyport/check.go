@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sallyport/certs"
 	"sallyport/internal/config"
 )
 
@@ -47,7 +46,7 @@ SERVER-NAME or for none, and from which level of the configuration it comes.`,
 			}
 			return fmt.Errorf("%q: a server name goes with --explain-certificate", args[0])
 		}
-		p := drawUp(*path, certs.NewLoader())
+		p := drawUp(*path, newSources())
 		p.socketDirs()
 		plan, problems := p.plan, notice.apply(p, time.Now())
 		printProblems(cmd.ErrOrStderr(), problems)

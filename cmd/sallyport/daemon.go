@@ -24,7 +24,7 @@ type daemon struct {
 	handler *logHandler
 
 	watcher    *watch.Watcher
-	loader     *certs.Loader
+	sources    *sources
 	resumption *certs.Resumption
 	resolver   *proxy.Resolver
 	sockets    *listener.Set
@@ -71,7 +71,7 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 		log:        log,
 		handler:    handler,
 		watcher:    watch.New(log, watch.Options{}),
-		loader:     certs.NewLoader(),
+		sources:    newSources(),
 		resumption: new(certs.Resumption),
 		resolver:   newResolver(),
 		sockets:    &listener.Set{Log: log, Inherited: inherited},
@@ -101,7 +101,7 @@ func (d *daemon) change(ctx context.Context, trigger string) admin.Reload {
 	defer d.reloading.Unlock()
 	before, started := d.inForce(), time.Now()
 	problems := d.tryChange(ctx)
-	d.loader.Sweep()
+	d.sources.certs.Sweep()
 	changes := d.changes(before)
 	warnings, ending := warningTexts(problems)
 

@@ -46,7 +46,7 @@ func (d *daemon) selfMade(r *reading) (creds *certs.Credentials, created bool) {
 	if len(made) > 0 {
 		return nil, true
 	}
-	creds, errs := d.loader.Load(files)
+	creds, errs := d.sources.certs.Load(files)
 	if creds == nil {
 		r.problems = append(r.problems, developmentProblems(next, errs)...)
 		return nil, false

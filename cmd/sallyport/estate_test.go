@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"sallyport/internal/config"
 	"sallyport/internal/admin"
+	"sallyport/internal/config"
 	"sallyport/internal/testpki"
 	"sallyport/internal/watch"
 )

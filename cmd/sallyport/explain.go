@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sallyport/certs"
 	"sallyport/internal/config"
 	"sallyport/policy"
 )
@@ -70,7 +69,7 @@ file:line:column; what does not apply is "", null or [], and 0 is no bound:
 		if err != nil {
 			return err
 		}
-		p := drawUp(*path, certs.NewLoader())
+		p := drawUp(*path, newSources())
 		if p.plan == nil || p.plan.policy == nil {
 			printProblems(cmd.ErrOrStderr(), p.problems)
 			return fail(fmt.Errorf("%s: %s", *path, tally(p.problems)))

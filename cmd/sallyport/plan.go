@@ -52,20 +52,22 @@ type planner struct {
 	places *config.PolicyFiles
 }
 
-// makePlan reads path and every file that it names. The plan is nil if the file itself could
-// not be read; it must not be used if there are errors among the problems.
-func makePlan(path string, loader *certs.Loader) (*plan, config.Problems) {
-	p := drawUp(path, loader)
-	return p.plan, p.problems
+// sources read files into plans, and share between plans what did not change.
+type sources struct {
+	configs config.Loader
+	certs   *certs.Loader
 }
 
-// drawUp makes a plan for those who want to know more than the plan.
-func drawUp(path string, loader *certs.Loader) *planner {
-	cfg, problems := config.Load(path)
+func newSources() *sources { return &sources{certs: certs.NewLoader()} }
+
+// drawUp reads path and every file that it names. The plan is nil if the file itself could not be read; it must not be
+// used if there are errors among the problems.
+func drawUp(path string, from *sources) *planner {
+	cfg, problems := from.configs.Load(path)
 	if cfg == nil {
 		return &planner{problems: problems}
 	}
-	p := &planner{reading: loader.Reading(), problems: problems, plan: &plan{config: cfg}}
+	p := &planner{reading: from.certs.Reading(), problems: problems, plan: &plan{config: cfg}}
 	sound := !problems.HasErrors() // a port that could not be read would be missing in the policy, too
 	p.logAttributes()
 	p.capacity()

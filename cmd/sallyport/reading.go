@@ -17,7 +17,7 @@ const mostReadings = 4
 
 // reading is what a change of the state begins with: everything that was read, and how it was found beforehand.
 type reading struct {
-	plan     *plan // as of makePlan
+	plan     *plan // nil if the file itself could not be read
 	problems config.Problems
 	set      watch.Set       // every file that was read, or would have been
 	before   *watch.Snapshot // nil: not watched
@@ -28,7 +28,7 @@ func (d *daemon) read() reading {
 	var r reading
 	r.before = d.watcher.Snapshot(d.followed)
 	for range mostReadings {
-		p := drawUp(d.path, d.loader)
+		p := drawUp(d.path, d.sources)
 		r.plan, r.problems, r.set = p.plan, p.problems, p.set(d.path)
 		if !r.watches() || r.before.Covers(r.set) {
 			break

@@ -86,18 +86,7 @@ type Admin struct {
 // configuration is nil only when the file could not be read or is not TOML;
 // otherwise it holds what is valid beside the problems, so that a check can go
 // on. Without errors it is complete.
-func Load(path string) (*Config, Problems) {
-	data, err := read(path, "config.toml")
-	if err != nil {
-		return nil, Problems{*err}
-	}
-	cfg, problems := Parse(path, data)
-	if cfg != nil {
-		problems = append(problems, cfg.Policy.find(disk{})...)
-		problems.Sort()
-	}
-	return cfg, problems
-}
+func Load(path string) (*Config, Problems) { return new(Loader).Load(path) }
 
 // read returns the content of a file, or what is wrong with the file itself.
 // The reference is the file of its kind that comes with sallyport.

@@ -10,7 +10,7 @@ import (
 
 // serverNames validates the SNI entries of a port.
 func (c *checker) serverNames(entries []rawSNI, port string) []SNI {
-	var all []SNI
+	all := make([]SNI, 0, len(entries))
 	taken := make(map[string]claimedName)
 	for i := range entries {
 		all = append(all, c.sni(&entries[i], i, port, taken))

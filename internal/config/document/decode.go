@@ -164,6 +164,7 @@ func (d *decoder) tables(n *node, v reflect.Value) {
 		d.mistyped(n, "a list of tables", "write [["+plain(n.key)+"]], in double brackets, once for each of them")
 		return
 	}
+	v.Grow(len(n.items)) // there may be thousands
 	for _, item := range n.items {
 		if item.kind != kindTable {
 			d.mistyped(item, "a table", "")
