@@ -9,17 +9,17 @@ import (
 	"testing"
 	"time"
 
+	"sallyport/certs"
 	"sallyport/internal/admin"
-	"sallyport/internal/config"
 	"sallyport/internal/testpki"
-	"sallyport/internal/watch"
 )
 
 // estate is a directory with a configuration of many certificates, each in two files.
 type estate struct {
 	t      testing.TB
 	dir    string
-	issuer *testpki.CA // of all leaves, itself issued by the trusted CA
+	root   *testpki.CA // whom clients are trusted by
+	issuer *testpki.CA // of all certificates, itself issued by the root
 	names  []string    // of the certificates
 }
 
@@ -37,7 +37,7 @@ const perApplication = 10
 func newEstate(t testing.TB, layout shape, n int) *estate {
 	t.Helper()
 	root := testpki.New(t)
-	e := &estate{t: t, dir: t.TempDir(), issuer: root.Intermediate(t, "issuing", testpki.Options{})}
+	e := &estate{t: t, dir: t.TempDir(), root: root, issuer: root.Intermediate(t, "issuing", testpki.Options{})}
 	testpki.WriteFile(t, e.path("ca.crt"), root.PEM())
 	testpki.WriteFile(t, e.path("ca.crl"), root.CRL(t, time.Time{}, time.Time{}))
 	testpki.WriteFile(t, e.path("policy.toml"), []byte("[[allow]]\nid = \"all\"\nowner = \"tests\"\nfrom = [\"any\"]\nto = [\"a0/named\"]\n"))
@@ -63,9 +63,9 @@ func (e *estate) configure(perApplication int) {
 	for first := 0; first < len(e.names); first += perApplication {
 		own := e.names[first:min(first+perApplication, len(e.names))]
 		fmt.Fprintf(&text, "[[application]]\nname = \"a%d\"\n%strusted_ca = \"ca.crt\"\ncrl = \"ca.crl\"\n", first, files(own[0]))
-		text.WriteString("[application.upstream]\nprimary = \"127.0.0.1:9\"\n")
+		text.WriteString("[application.upstream]\nprimary = \"builtin:echo\"\n")
 		for _, id := range []string{"inheriting", "named"} {
-			fmt.Fprintf(&text, "[[application.port]]\nid = %q\nlisten = \"unix:%d-%[1]s\"\nmode = \"secure\"\nclient_auth = \"require\"\n", id, first)
+			fmt.Fprintf(&text, "[[application.port]]\nid = %q\nlisten = \"unix:%[1]s-%[2]d\"\nmode = \"secure\"\nclient_auth = \"require\"\n", id, first)
 		}
 		for _, name := range own[1:] {
 			fmt.Fprintf(&text, "[[application.port.sni]]\nnames = [%q]\n%s", name, files(name))
@@ -84,46 +84,16 @@ func (e *estate) rotate(i int) {
 	e.issuer.Server(e.t, e.names[i]).Write(e.t, e.dir, e.names[i])
 }
 
-// watched is what a plan was read from.
-func watched(p *plan) watch.Set {
-	set := watch.Set{Files: []string{p.config.Path}}
-	add := func(lists ...[]config.Located[string]) {
-		for _, list := range lists {
-			set.Files = append(set.Files, values(list)...)
-		}
-	}
-	level := func(c config.Credentials) {
-		add(c.Certificates, c.Keys, c.CRLs)
-		if c.TrustedCA.Set {
-			set.Files = append(set.Files, c.TrustedCA.Value)
-		}
-	}
-	add(p.config.Policy.Files)
-	for _, app := range p.config.Applications {
-		level(app.Credentials)
-		for _, port := range app.Ports {
-			level(port.Credentials)
-			for _, sni := range port.SNI {
-				level(sni.Credentials)
-			}
-		}
-	}
-	return set
-}
-
-// estateDaemon serves an estate and follows its files.
+// estateDaemon serves an estate.
 type estateDaemon struct {
 	*daemon
-	t       testing.TB
-	watcher *watch.Watcher
-	set     watch.Set
+	t testing.TB
 }
 
 // serve brings the first generation into force.
 func (e *estate) serve() *estateDaemon {
 	e.t.Helper()
 	d := &estateDaemon{t: e.t, daemon: newDaemon(e.path("config.toml"), newLogHandler(io.Discard), nil)}
-	d.watcher = watch.New(d.log, watch.Options{})
 	d.reload()
 	e.t.Cleanup(func() {
 		d.stop()
@@ -135,17 +105,29 @@ func (e *estate) serve() *estateDaemon {
 	return d
 }
 
-// reload reads everything as it does when files have changed.
+// tryReload reads everything as it does when files have changed.
+func (d *estateDaemon) tryReload() admin.Reload {
+	return d.change(context.Background(), admin.TriggerRequest)
+}
+
+// reload reads everything, about which nothing may be wrong.
 func (d *estateDaemon) reload() {
 	d.t.Helper()
-	before := d.watcher.Snapshot(d.set)
-	result := d.change(context.Background(), admin.TriggerRequest)
+	result := d.tryReload()
 	if !result.OK || len(result.Warnings) > 0 {
 		d.t.Fatalf("%d problems, %d warnings; the first: %.1000s", len(result.Problems), len(result.Warnings), append(result.Problems, result.Warnings...)[0])
 	}
-	d.set = watched(d.inForce())
-	if !before.Covers(d.set) {
-		before = d.watcher.Snapshot(d.set)
+}
+
+// certificates returns all that are served, by port and then in the order of the file, the default first.
+func (d *estateDaemon) certificates() [][]*certs.Certificate {
+	var all [][]*certs.Certificate
+	for _, port := range d.inForce().ports {
+		own := []*certs.Certificate{port.server.Default.Certificates[0]}
+		for _, named := range port.server.Names {
+			own = append(own, named.Credentials.Certificates[0])
+		}
+		all = append(all, own)
 	}
-	d.watcher.Follow(d.set, before)
+	return all
 }
