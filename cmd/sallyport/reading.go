@@ -49,6 +49,7 @@ func (d *daemon) follow(r reading, ok bool) {
 		d.followed = watch.Set{}
 	case ok:
 		d.followed = r.set
+		d.watcher.Recheck(r.plan.config.Reload.Recheck)
 	case !d.watches():
 		return
 	default:

@@ -67,7 +67,7 @@ func (c *checker) file(raw *rawFile) *Config {
 	cfg.Host = c.host(raw.Host)
 	cfg.Policy = c.policy(raw.Policy)
 	cfg.Limits = c.limits(raw.Limits)
-	cfg.Reload = Reload{Watch: raw.Reload.Watch.Value}
+	cfg.Reload = c.reload(raw.Reload)
 	cfg.Admin = c.admin(raw.Admin, cfg.Host.StateDir)
 	cfg.Log = c.log(raw.Log)
 	cfg.Applications = c.applications(raw, cfg.Host)

@@ -72,7 +72,8 @@ type Limits struct {
 
 // Reload says when everything is read anew.
 type Reload struct {
-	Watch bool // when a file changes, beside when somebody asks for it
+	Watch   bool          // when a file changes, beside when somebody asks for it
+	Recheck time.Duration // between looks for changes that the system does not report; 0: none
 }
 
 // Admin is the socket for health, metrics, status and reload.

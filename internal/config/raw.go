@@ -73,7 +73,8 @@ type rawLimits struct {
 }
 
 type rawReload struct {
-	Watch Located[bool] `toml:"watch" default:"true"`
+	Watch   Located[bool]          `toml:"watch" default:"true"`
+	Recheck Located[time.Duration] `toml:"recheck" default:"30s"`
 }
 
 type rawAdmin struct {

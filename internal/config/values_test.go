@@ -179,3 +179,16 @@ func TestHost(t *testing.T) {
 		t.Errorf("path %q, directory %q", cfg.Path, cfg.Dir)
 	}
 }
+
+func TestReload(t *testing.T) {
+	for text, want := range map[string]Reload{
+		"":                             {Watch: true, Recheck: 30 * time.Second},
+		"[reload]\nwatch = false\n":    {Recheck: 30 * time.Second},
+		"[reload]\nrecheck = \"4s\"\n": {Watch: true, Recheck: 4 * time.Second},
+		"[reload]\nrecheck = \"0s\"\n": {Watch: true},
+	} {
+		if diff := cmp.Diff(want, parse(t, text+application).Reload); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}

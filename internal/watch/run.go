@@ -120,7 +120,7 @@ func (r *run) observe(full bool) (f finding, moved bool) {
 	r.sayHuge()
 
 	now = time.Now()
-	r.routine = after(now, r.opt.Recheck)
+	r.routine = after(now, time.Duration(r.recheck.Load()))
 	if poll := after(now, r.opt.Poll); deaf && poll.Before(r.routine) {
 		r.routine = poll
 	}

@@ -60,6 +60,7 @@ type Watcher struct {
 	open func() (*feed, error)
 
 	followed chan struct{} // wakes Run
+	recheck  atomic.Int64  // Options.Recheck, by now
 	state    atomic.Pointer[State]
 
 	mu   sync.Mutex // held while files are read
@@ -76,8 +77,17 @@ type Snapshot struct{ picture picture }
 func New(log *slog.Logger, opt Options) *Watcher {
 	opt = opt.withDefaults()
 	w := &Watcher{log: log, opt: opt, open: openFeed, followed: make(chan struct{}, 1), eye: newEye(opt.MaxFile)}
+	w.recheck.Store(int64(w.opt.Recheck))
 	w.state.Store(new(State))
 	return w
+}
+
+// Recheck changes [Options.Recheck] from the next Follow on. Here zero means never, too.
+func (w *Watcher) Recheck(every time.Duration) {
+	if every <= 0 {
+		every = -1
+	}
+	w.recheck.Store(int64(every))
 }
 
 // Snapshot looks at everything in a set, which a reader is about to read. It reads what stat tells to have changed, so
