@@ -11,14 +11,22 @@ import (
 
 // programs are the real programs that tests drive, by name: where else than in PATH Debian keeps them, and in which package.
 var programs = map[string]struct{ place, debian string }{
+	"cp":                      {debian: "coreutils"},
 	"curl":                    {debian: "curl"},
+	"dd":                      {debian: "coreutils"},
 	"dovecot":                 {"/usr/sbin/dovecot", "dovecot-imapd"},
+	"ed":                      {debian: "ed"},
+	"emacs":                   {debian: "emacs-nox"},
 	"exim4":                   {"/usr/sbin/exim4", "exim4-daemon-light"},
 	"haproxy":                 {"/usr/sbin/haproxy", "haproxy"},
 	"initdb":                  {"/usr/lib/postgresql/*/bin/initdb", "postgresql"},
+	"install":                 {debian: "coreutils"},
 	"ip":                      {"/usr/sbin/ip", "iproute2"},
 	"ldapsearch":              {debian: "ldap-utils"},
 	"ldapwhoami":              {debian: "ldap-utils"},
+	"mount":                   {"/usr/bin/mount", "mount"},
+	"mv":                      {debian: "coreutils"},
+	"nano":                    {debian: "nano"},
 	"nft":                     {"/usr/sbin/nft", "nftables"},
 	"nsenter":                 {debian: "util-linux"},
 	"openssl":                 {debian: "openssl"},
@@ -29,12 +37,18 @@ var programs = map[string]struct{ place, debian string }{
 	"redis-benchmark":         {debian: "redis-tools"},
 	"redis-cli":               {debian: "redis-tools"},
 	"redis-server":            {debian: "redis-server"},
+	"rsync":                   {debian: "rsync"},
+	"script":                  {debian: "bsdutils"},
+	"sed":                     {debian: "sed"},
+	"setpriv":                 {debian: "util-linux"},
 	"slapadd":                 {"/usr/sbin/slapadd", "slapd"},
 	"slapd":                   {"/usr/sbin/slapd", "slapd"},
 	"socat":                   {debian: "socat"},
 	"swaks":                   {debian: "swaks"},
 	"Net::SSLeay":             {"/usr/lib/*/perl5/*/Net/SSLeay.pm", "libnet-ssleay-perl"}, // swaks loads it for TLS
 	"systemd-socket-activate": {debian: "systemd"},
+	"unshare":                 {debian: "util-linux"},
+	"vim":                     {debian: "vim"},
 }
 
 // need returns the path of a program, Debian's own place first. Without it the test is skipped, and the suite says so

@@ -31,6 +31,11 @@ nftables            nft
 iproute2            ss
 systemd             systemd-socket-activate
 util-linux          prlimit
+vim                 vim
+nano                nano
+ed                  ed
+emacs-nox           emacs
+rsync               rsync
 "
 
 # services that these packages would start, now or at the next boot

@@ -1,0 +1,70 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// outcome is what became of a reload, and status what the program says of itself; the names of the admin API, repeated
+// because the tests see the program from outside.
+type outcome struct {
+	Time     time.Time `json:"time"`
+	Problems []string  `json:"problems"`
+}
+
+type status struct {
+	Generation  int      `json:"generation"`
+	LastSuccess outcome  `json:"last_success"`
+	LastFailure *outcome `json:"last_failure"`
+	Sessions    struct {
+		Active int `json:"active"`
+	} `json:"sessions"`
+	Watch struct {
+		Files int    `json:"files"`
+		Deaf  int    `json:"deaf"`
+		Error string `json:"error"`
+	} `json:"watch"`
+}
+
+// failure returns the problems of the latest reload if it failed.
+func (s status) failure() string {
+	if s.LastFailure == nil || !s.LastFailure.Time.After(s.LastSuccess.Time) {
+		return ""
+	}
+	return strings.Join(s.LastFailure.Problems, "\n")
+}
+
+// adminSocket asks a program for its status whatever its files look like.
+type adminSocket string
+
+func (path adminSocket) status(t *testing.T) status {
+	t.Helper()
+	s, err := path.ask()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (path adminSocket) ask() (s status, err error) {
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", string(path))
+	}}
+	answer, err := (&http.Client{Transport: transport, Timeout: patience}).Get("http://sallyport/api/v1/status")
+	if err != nil {
+		return s, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return s, fmt.Errorf("status: %s", answer.Status)
+	}
+	return s, json.NewDecoder(answer.Body).Decode(&s)
+}
