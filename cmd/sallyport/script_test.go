@@ -32,6 +32,12 @@ func TestMain(m *testing.M) {
 //	gone FILE      waits until it has stopped
 //	echo FILE PORT plaintext|CA-FILE [SERVER-NAME]
 //	               sends a line through a port, and fails unless it comes back
+//	waitecho FILE PORT plaintext|CA-FILE
+//	               waits until a line comes back through a port; negated, until none does
+//	truncate FILE SIZE
+//	               cuts a file in place
+//	burst N FILE FIRST SECOND
+//	               replaces a file 2N times, in place and by renaming, the last time by the second
 //	waitlog FILE TEXT
 //	               waits until a file has the text
 //	waitgeneration FILE N
@@ -61,6 +67,10 @@ func TestScripts(t *testing.T) {
 			"gone":    waitGone,
 			"echo":    echoThrough,
 			"waitlog": waitLog,
+
+			"waitecho": waitEcho,
+			"truncate": truncate,
+			"burst":    burst,
 
 			"waitgeneration": waitGeneration,
 			"waitfailure":    waitFailure,
