@@ -5,6 +5,8 @@ package integration
 import (
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"net"
 	"path/filepath"
 	"testing"
@@ -93,4 +95,15 @@ func (a *authority) overTLS(conn net.Conn, client *pair) *tls.Conn {
 		shown = client.Leaf
 	}
 	return tls.Client(conn, a.ClientConfig("localhost", shown))
+}
+
+// serialOf returns the serial number of the first certificate in PEM.
+func serialOf(t *testing.T, certificate string) string {
+	t.Helper()
+	block, _ := pem.Decode([]byte(certificate))
+	parsed, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.SerialNumber.String()
 }
