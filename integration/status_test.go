@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -55,10 +56,7 @@ func (path adminSocket) status(t *testing.T) status {
 }
 
 func (path adminSocket) ask() (s status, err error) {
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", string(path))
-	}}
-	answer, err := (&http.Client{Transport: transport, Timeout: patience}).Get("http://sallyport/api/v1/status")
+	answer, err := path.client().Get("http://sallyport/api/v1/status")
 	if err != nil {
 		return s, err
 	}
@@ -67,4 +65,25 @@ func (path adminSocket) ask() (s status, err error) {
 		return s, fmt.Errorf("status: %s", answer.Status)
 	}
 	return s, json.NewDecoder(answer.Body).Decode(&s)
+}
+
+// post asks for something to be done, and returns the code and the text of the answer.
+func (path adminSocket) post(what string) (code int, text string, err error) {
+	answer, err := path.client().Post("http://sallyport"+what, "", nil)
+	if err != nil {
+		return 0, "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(body), err
+}
+
+// client keeps no connection: the program may be killed at any time.
+func (path adminSocket) client() *http.Client {
+	return &http.Client{Timeout: 3 * patience, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", string(path))
+		},
+	}}
 }

@@ -3,11 +3,8 @@
 package integration
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -39,6 +36,8 @@ type storm struct {
 	dir   string
 	at    vars
 	ca    *testpki.CA
+	text  string            // of the configuration
+	rules string            // with the id "all", which changes
 	files map[string]string // as they are
 	good  map[string]string // as they were when they were good last
 }
@@ -89,20 +88,22 @@ expect = "allow"
 // startStorm starts a sallyport that can hold so many sessions.
 func startStorm(t *testing.T, upstream string, watch bool, sessions int) *storm {
 	t.Helper()
-	s := &storm{dir: accountOf(t, "root").dir(t), ca: testpki.NewNamed(t, "CA", testpki.Options{})}
+	s := newStorm(t, upstream, watch)
+	s.mend(t, 0)
+	s.run(t, descriptors(t, 3*sessions+1000)...) // two a session, and the reserve that the program wants
+	return s
+}
+
+// newStorm prepares a storm without its files.
+func newStorm(t *testing.T, upstream string, watch bool) *storm {
+	t.Helper()
+	s := &storm{dir: accountOf(t, "root").dir(t), ca: testpki.NewNamed(t, "CA", testpki.Options{}), text: stormConfig, rules: stormRules}
 	s.adminSocket = adminSocket(filepath.Join(s.dir, "admin.sock"))
 	s.at = vars{"watch": strconv.FormatBool(watch), "upstream": upstream, "taken": taken(t)}
 	for _, port := range []string{"secure", "plain", "auto", "another"} {
 		s.at[port] = freeAddress(t)
 	}
-	server := s.ca.Server(t, "localhost")
-	s.put(t, map[string]string{
-		"config.toml": expand(t, stormConfig, s.at), "rules.toml": stormRules,
-		"server.crt": string(server.CertPEM()), "server.key": string(server.KeyPEM(t)),
-	})
-	s.good = s.files
 	s.sallyport = &sallyport{config: filepath.Join(s.dir, "config.toml"), returned: make(map[int]bool)}
-	s.run(t, descriptors(t, 3*sessions+1000)...) // two a session, and the reserve that the program wants
 	return s
 }
 
@@ -148,13 +149,13 @@ func (s *storm) put(t *testing.T, files map[string]string) {
 // mend makes the files good again, and other ones than before: the n-th time another certificate, policy and set of ports.
 func (s *storm) mend(t *testing.T, n int) {
 	t.Helper()
-	next := maps.Clone(s.good)
+	next := map[string]string{"server.crt": s.good["server.crt"], "server.key": s.good["server.key"]}
 	if n%3 == 0 {
 		leaf := s.ca.Server(t, "localhost")
 		next["server.crt"], next["server.key"] = string(leaf.CertPEM()), string(leaf.KeyPEM(t))
 	}
-	next["rules.toml"] = strings.Replace(stormRules, `"all"`, fmt.Sprintf(`"all-%d"`, n), 1)
-	next["config.toml"] = expand(t, stormConfig, s.at)
+	next["rules.toml"] = strings.Replace(s.rules, `"all"`, fmt.Sprintf(`"all-%d"`, n), 1)
+	next["config.toml"] = expand(t, s.text, s.at)
 	if n%2 == 0 {
 		next["config.toml"] += expand(t, anotherPort, s.at)
 	}
@@ -199,23 +200,14 @@ func (s *storm) breakFiles(t *testing.T, n int) (want string) {
 // reload asks for a reload and returns its problems.
 func (path adminSocket) reload(t *testing.T) (problems string) {
 	t.Helper()
-	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", string(path))
-	}}
-	answer, err := (&http.Client{Transport: transport, Timeout: 3 * patience}).Post("http://sallyport/api/v1/reload", "", nil)
-	must(t, err)
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	must(t, err)
-	switch answer.StatusCode {
-	case http.StatusOK:
-		return ""
-	case http.StatusUnprocessableEntity:
-		return string(text)
-	default:
-		t.Fatalf("reload: %s\n%s", answer.Status, text)
+	code, text, err := path.post("/api/v1/reload")
+	if err != nil || code != http.StatusOK && code != http.StatusUnprocessableEntity {
+		t.Fatalf("reload: %d %v\n%s", code, err, text)
+	}
+	if code == http.StatusOK {
 		return ""
 	}
+	return text
 }
 
 // turn reloads once, the even times with good files and the odd ones with broken files.
