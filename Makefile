@@ -39,6 +39,10 @@ test: ## run everything: lint, unit tests, and integration tests with real progr
 integration: ## run the integration tests only (as root it installs the programs they need)
 	@$(SUITE) integration
 
+.PHONY: soak
+soak: ## run the long variants of the storms: reloads by the thousand, with connections in every way (about a quarter of an hour)
+	@$(SUITE) soak
+
 .PHONY: lint
 lint: ## check format, vet (Linux, Windows, macOS), staticcheck and the conventions
 	@$(SUITE) lint

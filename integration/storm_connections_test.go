@@ -88,8 +88,8 @@ func (c *crowd) lose(err error) {
 	c.losses = append(c.losses, err)
 }
 
-// disperse stops the crowd and fails the test if any connection was lost.
-func (c *crowd) disperse(t *testing.T) {
+// disperse stops the crowd, fails the test if any connection was lost, and returns how many were.
+func (c *crowd) disperse(t *testing.T) (losses int) {
 	t.Helper()
 	c.stop.Store(true)
 	c.all.Wait()
@@ -101,7 +101,8 @@ func (c *crowd) disperse(t *testing.T) {
 	if len(c.losses) > 0 {
 		t.Errorf("%d of %d connections were lost", len(c.losses), c.attempts.Load())
 	}
-	c.losses = nil
+	losses, c.losses = len(c.losses), nil
+	return losses
 }
 
 // wait returns when so many more have connected, so that a busy machine does not let a storm pass without them.
@@ -164,8 +165,7 @@ func TestStormNewConnections(t *testing.T) {
 			}
 			took := time.Since(began)
 			c.wait(t, 100)
-			losses := len(c.losses)
-			c.disperse(t)
+			losses := c.disperse(t)
 			if c.resumed.Load() == 0 {
 				t.Error("no client has resumed")
 			}
@@ -242,8 +242,7 @@ func TestStormRotation(t *testing.T) {
 				waitFor(t, "the new certificate", func() bool { return h.newest() == round+1 })
 			}
 			c.wait(t, 100)
-			losses := len(c.losses)
-			c.disperse(t)
+			losses := c.disperse(t)
 			t.Logf("storm: %d connections attempted (%d resumed) during %d rotations; lost: %d", c.attempts.Load(), c.resumed.Load(), rounds, losses)
 		})
 	}

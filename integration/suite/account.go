@@ -13,6 +13,7 @@ type suite struct {
 	out     io.Writer
 	began   time.Time
 	isSetUp bool
+	verbose bool // what passed is shown, with what it said
 
 	passed  int
 	failed  []string

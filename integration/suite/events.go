@@ -101,6 +101,9 @@ func (s *suite) finished(e event, output string, failures map[string]bool) bool 
 	switch {
 	case e.Action == "pass" && e.Test != "":
 		s.passed++
+		if s.verbose {
+			s.said(name, output)
+		}
 	case e.Action == "skip" && e.Test != "":
 		s.skip(name, skipReason(output))
 	case e.Action == "fail" && e.Test != "":
@@ -121,6 +124,16 @@ func (s *suite) packageOutput(line string) {
 }
 
 var position = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: `)
+
+// said shows what a test that passed has to say.
+func (s *suite) said(name, output string) {
+	fmt.Fprintf(s.out, "--- ok   %s\n", name)
+	for line := range strings.Lines(output) {
+		if at := position.FindString(line); at != "" {
+			fmt.Fprintf(s.out, "         %s", line[len(at):])
+		}
+	}
+}
 
 // skipReason finds the message of t.Skip in a test's output.
 func skipReason(output string) string {

@@ -2,7 +2,7 @@
 // what failed, and above all what could not run on this machine, so that a skipped test is never mistaken for a passed
 // one. It is the program behind `make test`.
 //
-//	go run ./integration/suite [lint] [unit] [integration] [fuzz]
+//	go run ./integration/suite [lint] [unit] [integration] [soak] [fuzz]
 //
 // Without arguments: lint, unit and integration. The exit code is 1 if anything failed.
 package main
@@ -29,7 +29,7 @@ func main() {
 	for _, group := range groups {
 		steps, known := s.group(group)
 		if !known {
-			fmt.Fprintf(os.Stderr, "suite: unknown group %q\n  hint: lint, unit, integration, fuzz\n", group)
+			fmt.Fprintf(os.Stderr, "suite: unknown group %q\n  hint: lint, unit, integration, soak, fuzz\n", group)
 			os.Exit(2)
 		}
 		for _, step := range steps {

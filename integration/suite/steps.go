@@ -17,6 +17,8 @@ func (s *suite) group(name string) ([]func(), bool) {
 		return []func(){s.setUp, s.unit}, true
 	case "integration":
 		return []func(){s.setUp, s.integration}, true
+	case "soak":
+		return []func(){s.setUp, s.soak}, true
 	case "fuzz":
 		return []func(){s.fuzz}, true
 	}
@@ -88,6 +90,18 @@ func (s *suite) integration() {
 		env = append(env, "SALLYPORT_RACE=1")
 	}
 	s.tests("integration tests", command(env, "go", "test", "-json", "-count=1", "-timeout=10m", "-tags=integration", "./integration"))
+}
+
+// soak runs the long variants of the storms, and says what each of them came to.
+func (s *suite) soak() {
+	if runtime.GOOS != "linux" {
+		s.skip("storms", "they run on Linux only")
+		return
+	}
+	s.verbose = true
+	defer func() { s.verbose = false }()
+	s.tests("storms, the long variants", command([]string{"SALLYPORT_SOAK=1"},
+		"go", "test", "-json", "-v", "-count=1", "-timeout=2h", "-tags=integration", "-run=^TestStorm", "./integration"))
 }
 
 // raceDetector reports whether this machine can build with it.

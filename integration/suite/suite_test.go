@@ -76,6 +76,22 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestSaid shows what tests that passed say, if that is wanted.
+func TestSaid(t *testing.T) {
+	stream := `{"Action":"output","Package":"p","Test":"TestA","Output":"=== RUN   TestA\n"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:1: storm: lost: 0\n"}
+{"Action":"pass","Package":"p","Test":"TestA"}
+`
+	for verbose, want := range map[bool]string{false: "", true: "--- ok   TestA\n         storm: lost: 0\n"} {
+		var out bytes.Buffer
+		s := &suite{out: &out, verbose: verbose}
+		s.read(strings.NewReader(stream))
+		if diff := cmp.Diff(want, out.String()); diff != "" {
+			t.Errorf("verbose %t (-want +got):\n%s", verbose, diff)
+		}
+	}
+}
+
 func TestRunFails(t *testing.T) {
 	s := &suite{out: new(bytes.Buffer), began: time.Now()}
 	s.run("a step", exec.Command("go", "no-such-subcommand"))
