@@ -109,7 +109,18 @@ func (c *crowd) disperse(t *testing.T) (losses int) {
 func (c *crowd) wait(t *testing.T, more int64) {
 	t.Helper()
 	enough := c.attempts.Load() + more
-	waitFor(t, "more connections", func() bool { return c.attempts.Load() >= enough })
+	waitFor(t, "more connections", func() bool {
+		if n := c.lost(); n > 20 {
+			t.Fatalf("%d connections are lost already", n)
+		}
+		return c.attempts.Load() >= enough
+	})
+}
+
+func (c *crowd) lost() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.losses)
 }
 
 // visit is one whole session from a source address of the client's own: ports of one address would run out.

@@ -65,7 +65,7 @@ func TestTicketsOverReloads(t *testing.T) {
 					}
 					waitFor(t, "the reload", func() bool { now := s.status(t); return now.Generation > before && now.failure() == "" })
 					if got := s.resumed(t, config); got != test.resumes {
-						t.Errorf("resumed after the reload: %t, want %t", got, test.resumes)
+						t.Fatalf("resumed after the reload: %t, want %t", got, test.resumes)
 					}
 					s.wantRecord(t, fields{keyVerdict: verdictAllow, keyResumed: test.resumes, keyGeneration: atLeast(int64(before + 1))})
 					if !s.resumed(t, config) {
