@@ -80,7 +80,7 @@ func putVolume(t *testing.T, root string, files map[string]string, _ ...string) 
 	next := ".." + strconv.FormatInt(time.Now().UnixNano(), 10)
 	must(t, os.MkdirAll(filepath.Join(volume, next), 0o755))
 	for name, content := range files {
-		must(t, os.WriteFile(filepath.Join(volume, next, name), []byte(content), 0o644))
+		must(t, os.WriteFile(filepath.Join(volume, next, name), []byte(content), 0o400))
 	}
 	must(t, os.Symlink(next, filepath.Join(volume, "..data_tmp")))
 	must(t, os.Rename(filepath.Join(volume, "..data_tmp"), data))
