@@ -74,16 +74,16 @@ func (s *sallyport) waitSuccessor(t *testing.T, before int) int {
 	return pid
 }
 
-// storm connects without a pause until it is stopped, in every way that the ports offer.
-type storm struct {
+// dialers connect without a pause until they are stopped, in every way that the ports offer.
+type dialers struct {
 	stop    atomic.Bool
 	tried   atomic.Int64
 	lost    chan error
 	clients sync.WaitGroup
 }
 
-func startStorm(r *reloadable) *storm {
-	s := &storm{lost: make(chan error, 100)}
+func startDialers(r *reloadable) *dialers {
+	s := &dialers{lost: make(chan error, 100)}
 	config := r.ca.ClientConfig("localhost", nil)
 	for name, dial := range map[string]func() (net.Conn, error){
 		"tls":         func() (net.Conn, error) { return tls.Dial("tcp", r.values["secure"], config) },
@@ -107,7 +107,7 @@ func startStorm(r *reloadable) *storm {
 	return s
 }
 
-// dialReset connects in a way that leaves nothing in TIME_WAIT, of which a storm would run out.
+// dialReset connects in a way that leaves nothing in TIME_WAIT, of which they would run out.
 func dialReset(address string) (net.Conn, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -136,15 +136,15 @@ func oneSession(dial func() (net.Conn, error), message string) error {
 	return nil
 }
 
-// waitMore waits until the storm has gone on for a while.
-func (s *storm) waitMore(t *testing.T, n int64) {
+// waitMore waits until they have gone on for a while.
+func (s *dialers) waitMore(t *testing.T, n int64) {
 	t.Helper()
 	before := s.tried.Load()
 	waitFor(t, "more connections", func() bool { return s.tried.Load() > before+n })
 }
 
-// end stops the storm and fails the test for each connection that was lost.
-func (s *storm) end(t *testing.T) {
+// end stops them and fails the test for each connection that was lost.
+func (s *dialers) end(t *testing.T) {
 	t.Helper()
 	s.stop.Store(true)
 	s.clients.Wait()
@@ -160,7 +160,7 @@ func (s *storm) end(t *testing.T) {
 func TestRestartsUnderLoad(t *testing.T) {
 	r := startRestartable(t)
 	established := []net.Conn{dial(t, r.values["plain"], ""), r.ca.dialTLS(t, r.values["secure"], nil)}
-	storm := startStorm(r)
+	clients := startDialers(r)
 	pid := r.cmd.Process.Pid
 	var runs []*process
 	for i := range 10 {
@@ -174,7 +174,7 @@ func TestRestartsUnderLoad(t *testing.T) {
 		if i == 5 {
 			r.failToStart(t)
 		}
-		storm.waitMore(t, 1000)
+		clients.waitMore(t, 1000)
 		for n, conn := range established {
 			exchange(t, conn, fmt.Sprintf("session %d after restart %d\n", n, i))
 		}
@@ -182,7 +182,7 @@ func TestRestartsUnderLoad(t *testing.T) {
 		established = append(established, dial(t, r.values["plain"], ""))
 		exchange(t, established[len(established)-1], "new\n")
 	}
-	storm.end(t)
+	clients.end(t)
 	for _, conn := range established {
 		conn.Close()
 	}

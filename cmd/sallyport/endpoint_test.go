@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"testing"
@@ -18,7 +19,7 @@ func TestEndpointRenamed(t *testing.T) {
 	cfg.Admin.Listen.Value = config.Address{Network: "tcp4", Address: "127.0.0.1:0"}
 	use := func() {
 		t.Helper()
-		switchOver, problem := e.stage(cfg, nil, nil)
+		switchOver, problem := e.stage(cfg, newDaemon("", newLogHandler(io.Discard), nil), nil)
 		if problem != nil {
 			t.Fatal(problem)
 		}

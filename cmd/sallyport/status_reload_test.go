@@ -58,7 +58,7 @@ func TestReloadTally(t *testing.T) {
 	}
 	want := []admin.ReloadCount{
 		{Trigger: admin.TriggerStart, Succeeded: 1}, {Trigger: admin.TriggerWatch, Succeeded: 2, Failed: 1},
-		{Trigger: admin.TriggerSignal}, {Trigger: admin.TriggerRequest},
+		{Trigger: admin.TriggerRetry}, {Trigger: admin.TriggerSignal}, {Trigger: admin.TriggerRequest},
 	}
 	if diff := cmp.Diff(want, tally.list()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
