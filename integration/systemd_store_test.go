@@ -5,11 +5,13 @@ package integration
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -94,13 +96,7 @@ func (m *manager) read(t *testing.T, waiting string) {
 	}
 }
 
-func (m *manager) names() []string {
-	var names []string
-	for name := range m.store {
-		names = append(names, name)
-	}
-	return names
-}
+func (m *manager) names() []string { return slices.Sorted(maps.Keys(m.store)) }
 
 // command is what starts the program with what the store has.
 func (m *manager) command(config string) *exec.Cmd {
@@ -246,15 +242,7 @@ func TestDescriptorStore(t *testing.T) {
 
 func (m *manager) wantNames(t *testing.T, want ...string) {
 	t.Helper()
-	got := make(map[string]bool)
-	for _, name := range m.names() {
-		got[name] = true
-	}
-	wanted := make(map[string]bool)
-	for _, name := range want {
-		wanted[name] = true
-	}
-	if diff := cmp.Diff(wanted, got); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(slices.Values(want)), m.names()); diff != "" {
 		t.Errorf("kept by systemd (-want +got):\n%s", diff)
 	}
 }

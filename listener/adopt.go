@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strconv"
 )
 
 // Handed is a listening socket that another process opened and hands over.
@@ -53,14 +54,31 @@ func (s *Set) fromAdopted(spec Spec) (*Listener, error) {
 		if err != nil {
 			return nil, fmt.Errorf("take over: %w", err)
 		}
-		if !listens(inner) {
-			return nil, errors.Join(errNotListen, inner.Close())
+		if !listens(inner) || !fits(spec, inner.Addr()) {
+			return nil, errors.Join(errNotSuch, inner.Close())
 		}
 		l := s.listener(spec, inner)
 		l.path, l.wrapped, l.foreign, l.handed = file, true, handed.Foreign, true
 		return l, nil
 	}
 	return nil, nil
+}
+
+// fits reports whether a socket can be what was opened for spec: it is handed over under a name, and names can be wrong.
+func fits(spec Spec, addr net.Addr) bool {
+	_, address := spec.canonical()
+	switch {
+	case spec.Network == networkUnix:
+		return addr.Network() == networkUnix
+	case !spec.isTCP():
+		return true // systemd's, by name
+	}
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return false
+	}
+	_, port, err := net.SplitHostPort(address)
+	return err == nil && (port == "0" || port == strconv.Itoa(tcp.Port))
 }
 
 // existing returns the file of a UNIX socket; nil if there is none.

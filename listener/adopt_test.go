@@ -149,3 +149,31 @@ func TestKeptFileSurvives(t *testing.T) {
 		t.Errorf("the file of a socket that somebody keeps: %v", err)
 	}
 }
+
+func TestAdoptAnotherSocket(t *testing.T) {
+	_, unixSpec := socketPath(t)
+	for _, c := range []struct {
+		name         string
+		opened, want Spec
+	}{
+		{"UNIX for TCP", unixSpec, local("a")},
+		{"TCP for UNIX", local("a"), unixSpec},
+		{"another port", local("a"), Spec{Network: "tcp", Address: "127.0.0.1:1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before, after := &Set{}, &Set{}
+			defer before.Close()
+			defer after.Close()
+			open(t, before, c.opened)
+			if c.want.Network == networkUnix {
+				open(t, &Set{}, c.want).Keep(true) // a file is there
+			}
+			handed := handOver(t, before)
+			handed[0].Key = c.want.Key()
+			after.Adopt(handed)
+			if _, err := after.Stage(context.Background(), []Spec{c.want}); !errors.Is(err, errNotSuch) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

@@ -39,6 +39,7 @@ var (
 	errNotPassed = errors.New("systemd passed no such socket")
 	errSeveral   = errors.New("systemd passed several sockets of this name")
 	errDatagram  = errors.New("the socket that systemd passed is no stream socket")
+	errNotSuch   = errors.New("the socket that was handed over is another one")
 	errNotListen = errors.New("the socket that systemd passed does not listen")
 )
 
