@@ -3,8 +3,6 @@ package certs
 import (
 	"crypto/sha256"
 	"crypto/tls"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -38,43 +36,6 @@ type cacheScope struct {
 	certificate digest
 }
 
-// ticketKeys encrypt the tickets of one scope.
-//
-// The configurations of all generations share them by calling them, not by the ways that crypto/tls
-// offers: keys shared through a parent of GetConfigForClient go to whatever child the parent returns,
-// keys copied by Clone go wherever the copy goes (CVE-2025-68121), and keys set explicitly have to be
-// rotated by hand. The keeper is a configuration that serves nobody: its use is that crypto/tls
-// makes its keys, encrypts with them and rotates them daily. A generation that is still in
-// use after a reload goes on with the keys that it had.
-type ticketKeys struct {
-	keeper tls.Config
-}
-
-// wrap is tls.Config.WrapSession.
-func (k *ticketKeys) wrap(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-	session.Extra = append(session.Extra, nameEntry(state))
-	return k.keeper.EncryptTicket(state, session)
-}
-
-// unwrap is tls.Config.UnwrapSession. A ticket that is no good is not an error: the client gets a
-// full handshake. That includes one issued for another server name, which crypto/tls would
-// take although RFC 6066 section 3 forbids it.
-func (k *ticketKeys) unwrap(identity []byte, state tls.ConnectionState) (*tls.SessionState, error) {
-	session, err := k.keeper.DecryptTicket(identity, state)
-	if err != nil || session == nil {
-		return nil, err
-	}
-	entry := string(nameEntry(state))
-	if !slices.ContainsFunc(session.Extra, func(b []byte) bool { return string(b) == entry }) {
-		return nil, nil
-	}
-	return session, nil
-}
-
-func nameEntry(state tls.ConnectionState) []byte {
-	return []byte("sallyport server name " + strings.ToLower(state.ServerName))
-}
-
 // Server returns a new configuration for a port. The port's name identifies it over generations. A
 // server whose ClientAuth needs a trust and has none refuses every client.
 func (r *Resumption) Server(port string, s Server) *tls.Config {
@@ -98,7 +59,7 @@ func (r *Resumption) ticketKeys(scope ticketScope) *ticketKeys {
 	if keys, ok := r.tickets.recall(scope); ok {
 		return keys
 	}
-	return r.tickets.keep(scope, &ticketKeys{keeper: tls.Config{Time: r.Now}})
+	return r.tickets.keep(scope, newTicketKeys(r.Now))
 }
 
 // Client returns a new configuration for connections to an upstream. The upstream's name identifies

@@ -102,6 +102,35 @@ func TestResumption(t *testing.T) {
 			return "p", w.server
 		}, false},
 		{"another process", func(w *world) (string, Server) { w.r = &Resumption{Now: w.r.Now}; return "p", w.server }, false},
+		{"another process that was handed the keys", func(w *world) (string, Server) {
+			w.nextProcess()
+			return "p", w.server
+		}, true},
+		{"two processes and a day later", func(w *world) (string, Server) {
+			w.nextProcess()
+			w.now = testNow.Add(25 * time.Hour)
+			w.nextProcess()
+			return "p", w.server
+		}, true},
+		{"another process, a week later", func(w *world) (string, Server) {
+			w.nextProcess()
+			w.now = testNow.Add(8 * 24 * time.Hour)
+			return "p", w.server
+		}, false},
+		{"another process with another port", func(w *world) (string, Server) {
+			w.nextProcess()
+			return "q", w.server
+		}, false},
+		{"another process with another CA", func(w *world) (string, Server) {
+			w.nextProcess()
+			w.server.Default = w.credentials(append(w.ca.PEM(), testpki.New(w.t).PEM()...))
+			return "p", w.server
+		}, false},
+		{"another process with other client authentication", func(w *world) (string, Server) {
+			w.nextProcess()
+			w.server.ClientAuth = AuthRequest
+			return "p", w.server
+		}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bothVersions(t, func(t *testing.T, w *world) {

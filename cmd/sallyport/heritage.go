@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+
+	"sallyport/certs"
 )
 
 // heritage is what a process tells its successor when it hands over, beside the sockets and what is in files. It goes over
@@ -11,11 +13,14 @@ import (
 // Leases of source ports belong here (issue 5): from the moment that this is written, the process that writes it takes no new ones.
 type heritage struct {
 	Stored []string `json:"stored,omitempty"` // names of the sockets that systemd keeps
+
+	// So that clients resume their TLS sessions. They are secrets, and never in a file.
+	Tickets []certs.TicketKeys `json:"tickets,omitempty"`
 }
 
 // heritage returns what this process leaves behind.
 func (d *daemon) heritage() []byte {
-	data, err := json.Marshal(heritage{Stored: d.store.names()})
+	data, err := json.Marshal(heritage{Stored: d.store.names(), Tickets: d.resumption.TicketKeys()})
 	if err != nil {
 		d.log.Warn("what this process knows does not survive", "error", err)
 		return []byte("{}")
@@ -30,5 +35,6 @@ func (d *daemon) inherit(state []byte) error {
 		return fmt.Errorf("what is handed over cannot be read: %w", err)
 	}
 	d.store.inherit(h.Stored)
+	d.resumption.Adopt(h.Tickets)
 	return nil
 }
