@@ -84,3 +84,15 @@ func signalPID(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Check(process.Signal(signals[args[1]]))
 }
+
+func addressOf(ts *testscript.TestScript, _ bool, args []string) {
+	s, err := status(ts, args[0])
+	ts.Check(err)
+	for _, port := range s.Ports {
+		if port.Application+"/"+port.ID == args[1] {
+			ts.Setenv(args[2], port.Address)
+			return
+		}
+	}
+	ts.Fatalf("no port %s", args[1])
+}

@@ -50,6 +50,8 @@ func TestMain(m *testing.M) {
 //	drop NAME      ends it
 //	pid FILE VARIABLE
 //	               sets a variable to the id of the process that answers
+//	address FILE PORT VARIABLE
+//	               sets a variable to where a port listens
 //	newpid FILE PID
 //	               waits until another process answers
 //	signal PID NAME
@@ -83,6 +85,8 @@ func TestScripts(t *testing.T) {
 			"signal": signalPID,
 			"storm":  storm,
 			"scrape": scrape,
+
+			"address": addressOf,
 		},
 	})
 }
