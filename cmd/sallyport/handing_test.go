@@ -108,20 +108,6 @@ func (d *daemon) meetingPoint(t *testing.T) *net.UnixConn {
 	return conn.(*net.UnixConn)
 }
 
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.After(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("%s: not within %s", what, patience)
-		}
-	}
-}
-
 // serves fails the test unless both ports answer.
 func (d *daemon) serves(t *testing.T) {
 	t.Helper()

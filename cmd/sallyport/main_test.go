@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -31,5 +32,20 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("output does not say %q:\n%s", c.says, out.String())
 			}
 		})
+	}
+}
+
+// eventually polls a condition with a deadline.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s: not within %s", what, patience)
+		}
 	}
 }
