@@ -105,9 +105,9 @@ func checkValidity(now time.Time, index int, cert *x509.Certificate) *finding {
 	}
 	switch {
 	case now.After(cert.NotAfter):
-		return found("renew it", "%s, %s, expired on %s", word, subject(cert), moment(cert.NotAfter))
+		return found("renew it", "%s, %s, expired on %s", word, subject(cert), moment(cert.NotAfter)).expiring()
 	case now.Before(cert.NotBefore):
-		return found("is this machine's clock right?", "%s, %s, is not valid until %s", word, subject(cert), moment(cert.NotBefore))
+		return found("is this machine's clock right?", "%s, %s, is not valid until %s", word, subject(cert), moment(cert.NotBefore)).expiring()
 	case nearing(now, cert):
 		return warning("renew it", "%s, %s, expires within 30 days, on %s", word, subject(cert), moment(cert.NotAfter)).expiring()
 	}

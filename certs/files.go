@@ -69,7 +69,7 @@ type FileError struct {
 	Err     error
 	Hint    string // what to do about it; may be empty
 	Warning bool   // the credentials are usable all the same
-	Passing bool   // a warning that the passing of time brings: see [Stage]
+	Passing bool   // a warning that the passing of time brings: see [Stage] and [Reading.Enforce]
 }
 
 func (e *FileError) Error() string {
@@ -87,7 +87,7 @@ type finding struct {
 	err     error
 	hint    string
 	warning bool
-	passing bool
+	passing bool // time alone can bring it
 }
 
 func found(hint, format string, args ...any) *finding {

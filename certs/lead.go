@@ -83,5 +83,5 @@ func (c *Certificate) checkTrust(now time.Time, trust *Trust) ([]*x509.Certifica
 		}
 	}
 	return nil, found("is an intermediate missing after the leaf? if its CA is another one, append that to the certificate's file, not to trusted_ca, which says whom clients are trusted by",
-		"the chain of %s does not lead to the CA in trusted_ca: %w", subject(c.Leaf), first)
+		"the chain of %s does not lead to the CA in trusted_ca: %w", subject(c.Leaf), first).expiring()
 }

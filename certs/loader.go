@@ -22,6 +22,7 @@ type Loader struct {
 	trusts       memo[digest, *Trust]
 	verdicts     memo[verdictOn, validity]
 	pool         pool
+	inForce      accepted
 }
 
 // NewLoader returns a Loader on the real clock.

@@ -15,6 +15,8 @@ type Reading struct {
 	now    time.Time
 	pairs  map[pairFiles]loaded[*Certificate]
 	trusts map[string]loaded[*Trust] // by the paths of CA and revocation lists
+
+	accepted accepted
 }
 
 // pairFiles are the files that a certificate is made of.
@@ -57,13 +59,14 @@ func (r *Reading) Load(f Files) (*Credentials, []*FileError) {
 		if certificate == nil {
 			continue
 		}
-		report.add(PartCertificate, i, file, r.loader.check(certificate, f.Purpose, c.Trust, r.now)...)
+		report.add(PartCertificate, i, file, r.loader.inForce.excuse(certificate, c.Trust, r.loader.check(certificate, f.Purpose, c.Trust, r.now))...)
 		report.add(PartCertificate, i, file, shadowed(certificate, c.Certificates))
 		c.Certificates = append(c.Certificates, certificate)
 	}
 	if report.failed() {
 		return nil, report.list
 	}
+	r.accepted.add(c)
 	slices.SortStableFunc(c.Certificates, func(a, b *Certificate) int { return cmp.Compare(a.kind(), b.kind()) })
 	return c, report.list
 }

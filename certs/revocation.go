@@ -155,10 +155,10 @@ func (r *revocation) check(now time.Time, add func(index int, f *finding)) {
 				"the revocation list of %s does not say when the next one is due", l.issuer))
 		case now.After(l.expires):
 			add(l.index, found("fetch the CA's current list",
-				"the revocation list of %s expired on %s", l.issuer, moment(l.expires)))
+				"the revocation list of %s expired on %s", l.issuer, moment(l.expires)).expiring())
 		case now.Before(l.issued):
 			add(l.index, found("is this machine's clock right?",
-				"the revocation list of %s is from the future, %s", l.issuer, moment(l.issued)))
+				"the revocation list of %s is from the future, %s", l.issuer, moment(l.issued)).expiring())
 		}
 	}
 }

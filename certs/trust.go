@@ -71,7 +71,7 @@ func (t *Trust) check(now time.Time) []*finding {
 		case now.After(ca.NotAfter):
 			findings = append(findings, warning("remove it", "the CA %s expired on %s", subject(ca), moment(ca.NotAfter)).expiring())
 		case now.Before(ca.NotBefore):
-			findings = append(findings, warning("is this machine's clock right?", "the CA %s is not valid until %s", subject(ca), moment(ca.NotBefore)))
+			findings = append(findings, warning("is this machine's clock right?", "the CA %s is not valid until %s", subject(ca), moment(ca.NotBefore)).expiring())
 		default:
 			current++
 			if nearing(now, ca) {

@@ -33,7 +33,7 @@ func (l *Loader) trust(r *report, f Files) *Trust {
 		}
 	}
 	if t != nil {
-		t.report(r, f)
+		t.report(r, f, &l.inForce)
 	}
 	return t
 }
@@ -61,17 +61,21 @@ func (l *Loader) parseTrust(r *report, f Files, ca []byte, lists [][]byte) (*Tru
 }
 
 // report adds what depends on the moment.
-func (t *Trust) report(r *report, f Files) {
-	r.add(PartTrustedCA, 0, f.TrustedCA, t.check(r.now)...)
+func (t *Trust) report(r *report, files Files, inForce *accepted) {
+	for _, problem := range t.check(r.now) {
+		r.add(PartTrustedCA, 0, files.TrustedCA, inForce.excuseTrust(t, problem))
+	}
 	if t.revocation == nil {
 		return
 	}
-	t.revocation.check(r.now, func(index int, problem *finding) { r.add(PartCRL, index, f.CRLs[index], problem) })
+	t.revocation.check(r.now, func(index int, problem *finding) {
+		r.add(PartCRL, index, files.CRLs[index], inForce.excuseTrust(t, problem))
+	})
 	uncovered := slices.DeleteFunc(slices.Clone(t.authorities), func(ca *x509.Certificate) bool {
 		return t.revocation.lists[authorityOf(ca)] != nil
 	})
 	for _, ca := range uncovered {
-		r.add(PartCRL, 0, f.CRLs[0], warning("add the list of that CA",
+		r.add(PartCRL, 0, files.CRLs[0], warning("add the list of that CA",
 			"no revocation list covers the CA %s; clients whose issuer no list covers are refused", subject(ca)))
 	}
 }

@@ -196,7 +196,8 @@ func (d *daemon) isStopping() bool {
 
 // install puts a validated plan into force. Nothing in here can fail.
 func (d *daemon) install(next *plan, selfMade *certs.Credentials, stage *listener.Stage) {
-	next.held = takeInventory(next, selfMade)
+	next.loaded.Enforce()
+	next.loaded, next.held = nil, takeInventory(next, selfMade)
 	d.mu.Lock()
 	d.number++
 	number := d.number

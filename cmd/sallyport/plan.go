@@ -21,8 +21,9 @@ type plan struct {
 	maxConnections int
 	policy         *policy.Set // nil if there are errors
 	policyHash     string
-	selfMade       []string   // ports that no level has a certificate for
-	held           *inventory // from when it is put into force
+	selfMade       []string       // ports that no level has a certificate for
+	loaded         *certs.Reading // until it is put into force
+	held           *inventory     // from then on
 }
 
 // portPlan is one port with its certificates.
@@ -67,7 +68,8 @@ func drawUp(path string, from *sources) *planner {
 	if cfg == nil {
 		return &planner{problems: problems}
 	}
-	p := &planner{reading: from.certs.Reading(), problems: problems, plan: &plan{config: cfg}}
+	reading := from.certs.Reading()
+	p := &planner{reading: reading, problems: problems, plan: &plan{config: cfg, loaded: reading}}
 	sound := !problems.HasErrors() // a port that could not be read would be missing in the policy, too
 	p.logAttributes()
 	p.capacity()
