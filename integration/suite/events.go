@@ -40,10 +40,11 @@ func (s *suite) tests(name string, cmd *exec.Cmd) {
 	}
 }
 
+type runningTest struct{ pkg, test string }
+
 // read follows the events of a run to their end. Lines that are no events are shown as they are.
 func (s *suite) read(r io.Reader) {
-	type key struct{ pkg, test string }
-	output := make(map[key]*strings.Builder)
+	output := make(map[runningTest]*strings.Builder)
 	failures := make(map[string]bool) // packages with a failed test
 	seeds := make(map[string]string)  // the order in which a package's tests ran
 	lines := bufio.NewReader(r)
@@ -55,7 +56,7 @@ func (s *suite) read(r io.Reader) {
 				fmt.Fprint(s.out, line)
 				continue
 			}
-			k := key{e.Package, e.Test}
+			k := runningTest{e.Package, e.Test}
 			switch e.Action {
 			case "output":
 				switch {
@@ -77,6 +78,7 @@ func (s *suite) read(r io.Reader) {
 			}
 			if e.Action == "fail" && e.Test == "" {
 				fmt.Fprint(s.out, seeds[e.Package])
+				s.unfinished(e.Package, output)
 			}
 			text := ""
 			if output[k] != nil {
@@ -88,6 +90,16 @@ func (s *suite) read(r io.Reader) {
 		}
 		if err != nil {
 			return
+		}
+	}
+}
+
+// unfinished shows what the tests of a package said that were running when its process died.
+func (s *suite) unfinished(pkg string, output map[runningTest]*strings.Builder) {
+	for test, said := range output {
+		if test.pkg == pkg {
+			fmt.Fprint(s.out, said)
+			delete(output, test)
 		}
 	}
 }

@@ -41,6 +41,13 @@ func TestRead(t *testing.T) {
 			shown:  "p/a.go:1: syntax error\n--- FAIL: p\n",
 		},
 		{
+			name: "a process that dies in a test",
+			stream: `{"Action":"output","Package":"p","Test":"TestA","Output":"fatal error: all goroutines are asleep\n"}
+{"Action":"fail","Package":"p"}`,
+			want:  "0 passed, 1 failed, 0 skipped",
+			shown: "fatal error: all goroutines are asleep\n--- FAIL: p\n",
+		},
+		{
 			name: "a skipped test is named with its reason",
 			stream: `{"Action":"output","Package":"p","Test":"TestA","Output":"    redis_test.go:10: redis-server is not installed\n"}
 {"Action":"output","Package":"p","Test":"TestA","Output":"--- SKIP: TestA (0.00s)\n"}
