@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,17 @@ type Resumption struct {
 	mu      sync.Mutex
 	tickets memo[ticketScope, *ticketKeys]
 	caches  memo[cacheScope, tls.ClientSessionCache]
+	fronts  memo[string, *front] // by port
+}
+
+// front is what a port serves now. A connection keeps the configuration of its handshake for as long as it lives, and with
+// that everything which that reaches: if it reached the names and certificates of its own generation, sessions of days would
+// keep as many generations in memory. So a handshake that is under way in the moment of a reload is served by the new one.
+type front struct{ current atomic.Pointer[Selector] }
+
+// certificate is tls.Config.GetCertificate.
+func (f *front) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return f.current.Load().certificate(hello)
 }
 
 // ticketScope is within what a ticket is good. A ticket carries the outcome of client
@@ -36,10 +48,12 @@ type cacheScope struct {
 	certificate digest
 }
 
-// Server returns a new configuration for a port. The port's name identifies it over generations. A
-// server whose ClientAuth needs a trust and has none refuses every client.
+// Server returns a new configuration for a port. The port's name identifies it over generations: the certificates of
+// the newest configuration are served by the older ones, too. A server whose ClientAuth needs a trust and
+// has none refuses every client.
 func (r *Resumption) Server(port string, s Server) *tls.Config {
 	c := s.config(r.Now)
+	c.GetCertificate = r.front(port, s.Selector()).certificate
 	if !s.Tickets {
 		return c
 	}
@@ -51,6 +65,17 @@ func (r *Resumption) Server(port string, s Server) *tls.Config {
 	c.SessionTicketsDisabled = false
 	c.WrapSession, c.UnwrapSession = keys.wrap, keys.unwrap
 	return c
+}
+
+func (r *Resumption) front(port string, current *Selector) *front {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f, ok := r.fronts.recall(port)
+	if !ok {
+		f = r.fronts.keep(port, new(front))
+	}
+	f.current.Store(current)
+	return f
 }
 
 func (r *Resumption) ticketKeys(scope ticketScope) *ticketKeys {
@@ -97,4 +122,5 @@ func (r *Resumption) Sweep() {
 	defer r.mu.Unlock()
 	r.tickets.sweep()
 	r.caches.sweep()
+	r.fronts.sweep()
 }

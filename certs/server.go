@@ -87,7 +87,6 @@ func (s Server) config(now func() time.Time) *tls.Config {
 	c.Time = now
 	c.NextProtos = slices.Clone(s.ALPN)
 	c.GetConfigForClient = tellWatcher
-	c.GetCertificate = s.Selector().certificate
 	c.SessionTicketsDisabled = true
 	if s.ClientAuth == AuthNone {
 		return c

@@ -201,6 +201,7 @@ func (s *session) introduce(target *Target, conn net.Conn, deadline time.Time) (
 
 // exchange relays until the session is over, closes both sides and writes the record.
 func (s *session) exchange(client, upstream *end) {
+	s.settle()
 	limits := &s.gen.Limits
 	r := newRelay(client, upstream, &s.server.pipes)
 	s.server.established(s, r)
@@ -217,6 +218,15 @@ func (s *session) exchange(client, upstream *end) {
 	s.record.in, s.record.out = r.up.bytes.Load(), r.down.bytes.Load()
 	r.close(s.server.ctx, s.record.end)
 	s.write()
+}
+
+// settle keeps of the generation what an established session needs. It may live for days and see hundreds of reloads, of
+// which each would otherwise stay in memory.
+func (s *session) settle() {
+	port := *s.port
+	port.Front, port.TLS, port.Upstream = nil, nil, nil
+	s.port = &port
+	s.gen = &Generation{Number: s.gen.Number, Limits: s.gen.Limits}
 }
 
 // localAddress names our end of the connection to the upstream; UNIX sockets have none.

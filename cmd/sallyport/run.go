@@ -68,8 +68,10 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	close(d.up)
 
 	// Apart, since reading files can hang and a signal to end must not wait for that.
-	go d.watch(background)
-	go d.retry(background)
+	reading, stopReading := context.WithCancel(background)
+	defer stopReading()
+	go d.watch(reading)
+	go d.retry(reading)
 	go func() {
 		for range signals.reload {
 			d.reload(context.Background(), admin.TriggerSignal)
@@ -82,8 +84,10 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	}()
 	select {
 	case sig := <-signals.end:
+		stopReading()
 		return d.end(sig, signals)
 	case <-d.handed:
+		stopReading()
 		return d.bowOut(signals)
 	}
 }

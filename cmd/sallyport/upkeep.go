@@ -29,7 +29,10 @@ func (d *daemon) upkeep(ctx context.Context) {
 		d.limiter.Sweep(now)
 		d.lockouts.Sweep(now)
 		inForce := d.inForce()
-		ends := d.ends.look(d.log, inForce.held, now)
+		var ends time.Time
+		if !d.wasHandedOver() { // its successor says so, too
+			ends = d.ends.look(d.log, inForce.held, now)
+		}
 		set := inForce.policy
 		if at, rules := set.NextExpiry(looked); !at.IsZero() && !at.After(now) {
 			d.log.Warn("rules have expired", "rules", rules, "at", at, "sessions_denied", d.server.Rejudge())
