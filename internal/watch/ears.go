@@ -34,6 +34,15 @@ func openFeed() (*feed, error) {
 	return &feed{w, w.Events, w.Errors}, nil
 }
 
+// again watches a directory, whether it is watched already or not. What happens meanwhile is seen by the look that follows.
+//
+// It is never added while fsnotify has its path: on Linux, if that leads to another directory by then, fsnotify (1.10.1) changes what
+// it knows of the old one instead of beginning anew, and an event of either makes it panic later, in a goroutine of its own.
+func (f *feed) again(dir string) error {
+	_ = f.Remove(dir) // it fails where there is nothing to remove
+	return f.Add(dir)
+}
+
 // ears hear events in directories. Only the goroutine that made them uses them.
 type ears struct {
 	open  func() (*feed, error)
@@ -100,7 +109,7 @@ func (e *ears) listen(wanted *places) coverage {
 		_, known := e.watched[dir]
 		err := full
 		if known || full == nil {
-			err = e.feed.Add(dir) // also where it is known: it may be another one since
+			err = e.feed.again(dir) // also where it is known: it may be another one since
 		}
 		switch {
 		case err == nil:

@@ -23,6 +23,8 @@ type fakeSystem struct {
 	limit  int              // directories that can be watched; 0: any number
 	refuse map[string]error // by base name
 	dirs   map[string]bool
+	adds   int
+	twice  []string // what was added while it was watched
 	opened int
 	events chan fsnotify.Event
 	errors chan error
@@ -48,6 +50,9 @@ func (s *fakeSystem) Add(dir string) error {
 	}
 	if s.limit > 0 && len(s.dirs) >= s.limit && !s.dirs[dir] {
 		return syscall.ENOSPC
+	}
+	if s.adds++; s.dirs[dir] {
+		s.twice = append(s.twice, dir)
 	}
 	s.dirs[dir] = true
 	return nil
@@ -195,6 +200,21 @@ func TestOverflow(t *testing.T) {
 	_, errs := system.channels()
 	errs <- fsnotify.ErrEventOverflow
 	eventually(t, "everything was read", func() bool { _, signals := r.known(); return signals == 1 })
+}
+
+// TestNothingIsAddedTwice: fsnotify loses its way when a path that it watches is added anew.
+func TestNothingIsAddedTwice(t *testing.T) {
+	system := new(fakeSystem)
+	set := threeDirectories(t)
+	followOn(t, system, Options{Recheck: time.Millisecond}, set)
+	adds := func() (n int) { system.set(func() { n = system.adds }); return n }
+	first := adds()
+	eventually(t, "everything is added several times", func() bool { return adds() > first+10*len(set.Files) })
+	system.set(func() {
+		if len(system.twice) > 0 {
+			t.Errorf("added while it was watched: %q", system.twice)
+		}
+	})
 }
 
 // TestFeedDies: a feed that ends is replaced; an error of it is logged.
