@@ -1,4 +1,4 @@
-//go:build soak && linux
+//go:build integration
 
 package integration
 
@@ -20,18 +20,15 @@ import (
 	"sallyport/internal/testpki"
 )
 
-// TestSoakReload reloads the real program a hundred times, with one changed certificate among many each time, and
-// prints what that takes. It fails if the program's memory grows.
-func TestSoakReload(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "sallyport")
-	if out, err := exec.Command("go", "build", "-o", program, "sallyport/cmd/sallyport").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for _, size := range []struct {
+// TestStormCertificates reloads the real program a hundred times, with one changed certificate among many each time, and
+// tells what that takes. It fails if the program's memory grows.
+func TestStormCertificates(t *testing.T) {
+	sizes := []struct {
 		n   int
 		rsa bool // with keys of their own, which take long to make
-	}{{10, false}, {1000, false}, {10_000, false}, {300, true}} {
-		t.Run(fmt.Sprintf("%d,RSA=%t", size.n, size.rsa), func(t *testing.T) { soakReload(t, program, size.n, size.rsa) })
+	}{{10, false}, {1000, false}, {10_000, false}, {300, true}}
+	for _, size := range sizes[:storms(1, len(sizes))] {
+		t.Run(fmt.Sprintf("%d,RSA=%t", size.n, size.rsa), func(t *testing.T) { soakReload(t, binary(), size.n, size.rsa) })
 	}
 }
 
