@@ -55,9 +55,7 @@ type daemon struct {
 	mu       sync.Mutex
 	plan     *plan // in force
 	number   uint64
-	success  *admin.Reload
-	failure  *admin.Reload
-	tally    reloadTally
+	reloads  history
 	stopping bool
 }
 
@@ -118,23 +116,9 @@ func (d *daemon) change(ctx context.Context, trigger string) admin.Reload {
 		Millis:     time.Since(started).Milliseconds(),
 		Changes:    changes,
 	}
-	d.tally.add(&result)
+	d.reloads.add(&result)
 	d.metrics.reloaded(time.Since(started))
-	switch {
-	case result.OK:
-		d.success = &result
-	case trigger != admin.TriggerRetry || !sameFailure(d.failure, result):
-		d.failure = &result
-	}
 	return result
-}
-
-func texts(problems config.Problems) []string {
-	var list []string
-	for _, p := range problems {
-		list = append(list, p.String())
-	}
-	return list
 }
 
 func (d *daemon) tryChange(ctx context.Context) config.Problems {

@@ -81,16 +81,11 @@ func readReloads(s *admin.Status, emit emit) {
 }
 
 func readLastReload(s *admin.Status, emit emit) {
-	if failedLast(s) {
+	if admin.FailedLast(s.LastSuccess, s.LastFailure) {
 		emit(0)
 	} else {
 		emit(1)
 	}
-}
-
-// failedLast reports whether the latest reload failed.
-func failedLast(s *admin.Status) bool {
-	return s.LastFailure != nil && (s.LastSuccess == nil || s.LastFailure.Time.After(s.LastSuccess.Time))
 }
 
 func emitTime(r *admin.Reload, emit emit) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"sallyport/internal/admin"
@@ -32,7 +31,7 @@ func (d *daemon) tryAgain(ctx context.Context) {
 	if before == nil || !d.watches() {
 		return
 	}
-	if result := d.change(ctx, admin.TriggerRetry); !sameFailure(before, result) {
+	if result := d.change(ctx, admin.TriggerRetry); !sameFailure(before, &result) {
 		d.tell(result)
 	}
 }
@@ -41,13 +40,8 @@ func (d *daemon) tryAgain(ctx context.Context) {
 func (d *daemon) failed() *admin.Reload {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.stopping || d.failure == nil || d.failure.Time.Before(d.success.Time) {
+	if d.stopping || !admin.FailedLast(d.reloads.success, d.reloads.failure) {
 		return nil
 	}
-	return d.failure
-}
-
-// sameFailure reports whether a reload failed for the same reasons as an earlier one.
-func sameFailure(earlier *admin.Reload, result admin.Reload) bool {
-	return earlier != nil && !result.OK && slices.Equal(earlier.Problems, result.Problems)
+	return d.reloads.failure
 }

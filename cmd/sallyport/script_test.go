@@ -164,7 +164,7 @@ func waitGeneration(ts *testscript.TestScript, _ bool, args []string) {
 func waitFailure(ts *testscript.TestScript, _ bool, args []string) {
 	until(ts, "a failure with "+args[1], func() bool {
 		s, err := status(ts, args[0])
-		return err == nil && s.LastFailure != nil && s.LastFailure.Time.After(s.LastSuccess.Time) &&
+		return err == nil && admin.FailedLast(s.LastSuccess, s.LastFailure) &&
 			strings.Contains(strings.Join(s.LastFailure.Problems, "\n"), args[1])
 	})
 }

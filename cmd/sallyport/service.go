@@ -23,8 +23,8 @@ func (d *daemon) Status() admin.Status {
 		Started:     d.started.UTC(),
 		State:       admin.StateReady,
 		Generation:  d.number,
-		LastSuccess: d.success,
-		LastFailure: d.failure,
+		LastSuccess: d.reloads.success,
+		LastFailure: d.reloads.failure,
 		Ports:       d.ports(),
 	}
 	if d.stopping {
@@ -34,7 +34,7 @@ func (d *daemon) Status() admin.Status {
 	s.Sessions.Max = d.plan.maxConnections
 	s.Policy = d.policyStatus()
 	s.Watch = d.watchStatus()
-	s.Reloads = d.tally.list()
+	s.Reloads = d.reloads.list()
 	if held := d.plan.held; held != nil {
 		s.Certificates, s.RevocationLists = held.certificates, held.lists
 	}

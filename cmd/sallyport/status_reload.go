@@ -14,7 +14,7 @@ func printReloads(w io.Writer, s *admin.Status) {
 	if r := s.LastSuccess; r != nil {
 		fmt.Fprintf(w, "last change %s ago, by %s\n", ago(r.Time), r.Trigger)
 	}
-	if f := s.LastFailure; failedLast(s) {
+	if f := s.LastFailure; admin.FailedLast(s.LastSuccess, s.LastFailure) {
 		fmt.Fprintf(w, "LAST RELOAD FAILED %s ago, nothing changed:\n", ago(f.Time))
 		for _, p := range f.Problems {
 			fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(p, "\n", "\n  "))

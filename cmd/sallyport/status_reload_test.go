@@ -49,18 +49,18 @@ others in use, which end later: 1
 	}
 }
 
-func TestReloadTally(t *testing.T) {
-	var tally reloadTally
+func TestReloadCounts(t *testing.T) {
+	var reloads history
 	for _, r := range []admin.Reload{
 		{Trigger: admin.TriggerStart, OK: true}, {Trigger: admin.TriggerWatch}, {Trigger: admin.TriggerWatch, OK: true}, {Trigger: admin.TriggerWatch, OK: true},
 	} {
-		tally.add(&r)
+		reloads.add(&r)
 	}
 	want := []admin.ReloadCount{
 		{Trigger: admin.TriggerStart, Succeeded: 1}, {Trigger: admin.TriggerWatch, Succeeded: 2, Failed: 1},
 		{Trigger: admin.TriggerRetry}, {Trigger: admin.TriggerSignal}, {Trigger: admin.TriggerRequest},
 	}
-	if diff := cmp.Diff(want, tally.list()); diff != "" {
+	if diff := cmp.Diff(want, reloads.list()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

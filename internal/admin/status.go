@@ -86,6 +86,12 @@ type Reload struct {
 	Changes              // since the generation before
 }
 
+// FailedLast reports whether the latest of all reloads failed, given the latest that succeeded and the latest that failed.
+// Either may be nil.
+func FailedLast(success, failure *Reload) bool {
+	return failure != nil && (success == nil || failure.Time.After(success.Time))
+}
+
 // Values of Reload.Trigger: what led to it.
 const (
 	TriggerStart   = "start"
