@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"time"
 
 	"sallyport/certs"
 	"sallyport/internal/config"
@@ -13,17 +14,39 @@ import (
 	"sallyport/proxy"
 )
 
-// builder turns a plan into a generation. What outlives generations is handed in.
-type builder struct {
-	plan       *plan
+// lasting is what outlives generations and is part of each of them: a reload must not forget what clients have done.
+type lasting struct {
 	resumption *certs.Resumption
 	resolver   *proxy.Resolver
-	selfMade   *certs.Credentials // nil if no port needs it
-	lane       *proxy.Lane
+	lane       *proxy.Lane // another one when its size changes
 	limiter    *policy.Limiter
 	lockouts   *policy.Lockouts
-	dialer     proxy.Dialer
-	clients    map[*config.Upstream]*tls.Config
+}
+
+func newLasting() lasting {
+	return lasting{
+		resumption: new(certs.Resumption),
+		resolver:   proxy.NewResolver(net.DefaultResolver),
+		limiter:    policy.NewLimiter(0),
+		lockouts:   policy.NewLockouts(time.Now(), 0, policy.LockoutRules{}),
+	}
+}
+
+// fit makes the lane as large as is configured. A lane that is large enough stays: a storm of reloads would bring as many
+// lanes otherwise.
+func (l *lasting) fit(configured int) {
+	if size := laneSize(configured); l.lane == nil || l.lane.Size() != size {
+		l.lane = proxy.NewLane(size)
+	}
+}
+
+// builder turns a plan into a generation.
+type builder struct {
+	lasting
+	plan     *plan
+	selfMade *certs.Credentials // nil if no port needs it
+	dialer   proxy.Dialer
+	clients  map[*config.Upstream]*tls.Config
 }
 
 // build returns the generation of a plan.
@@ -114,15 +137,15 @@ func (b *builder) front(p *portPlan) *listener.Front {
 func (b *builder) route(p *portPlan) func(string) *proxy.Target {
 	fallback := b.target(&p.application.Upstream)
 	var own []*proxy.Target
-	any := false
+	differ := false
 	for i := range p.SNI {
 		target := fallback
 		if p.SNI[i].Upstream != nil {
-			target, any = b.target(p.SNI[i].Upstream), true
+			target, differ = b.target(p.SNI[i].Upstream), true
 		}
 		own = append(own, target)
 	}
-	if !any {
+	if !differ {
 		return func(string) *proxy.Target { return fallback }
 	}
 	names := p.server.Selector()
@@ -149,6 +172,3 @@ var modes = map[config.Mode]proxy.Mode{
 	config.ModeSecure:     proxy.Secure,
 	config.ModeAutoDetect: proxy.AutoDetect,
 }
-
-// newResolver returns the resolver that all generations share.
-func newResolver() *proxy.Resolver { return proxy.NewResolver(net.DefaultResolver) }

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
-	"net/netip"
 	"os"
-	"time"
 
 	"sallyport/internal/admin"
-	"sallyport/policy"
 )
 
 // Status says how the program is.
@@ -39,29 +35,6 @@ func (d *daemon) Status() admin.Status {
 		s.Certificates, s.RevocationLists = held.certificates, held.lists
 	}
 	return s
-}
-
-// stateDir is the state directory in force.
-func (d *daemon) stateDir() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.plan.config.Host.StateDir
-}
-
-// loggedLocks are the locks as an operator has them: what is unlocked is in the log, and in the file at once.
-type loggedLocks struct {
-	*policy.Lockouts
-	log  *slog.Logger
-	kept *lockoutFile
-}
-
-func (l loggedLocks) Unlock(now time.Time, prefix netip.Prefix) []netip.Prefix {
-	sources := l.Lockouts.Unlock(now, prefix)
-	if len(sources) > 0 {
-		l.kept.hurry()
-		l.log.Info("unlocked by an operator", "prefix", prefix, "sources", len(sources))
-	}
-	return sources
 }
 
 // ports describes the ports in force.

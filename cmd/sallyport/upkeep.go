@@ -55,9 +55,3 @@ func (d *daemon) upkeep(ctx context.Context) {
 		timer.Reset(next)
 	}
 }
-
-func (d *daemon) inForce() *plan {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.plan
-}
