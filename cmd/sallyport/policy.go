@@ -57,13 +57,13 @@ func (p *plan) policyLine() string {
 		count(len(src.Rules), "rule"), count(len(src.Clients), "client"), count(len(src.Tests), "test"))
 }
 
-// policyStatus describes the policy in force. d.mu is held.
-func (d *daemon) policyStatus() admin.Policy {
-	cfg, src := d.plan.config.Policy, d.plan.policy.Source()
+// policyStatus describes the policy of the plan in force, and what has been counted for it.
+func (d *daemon) policyStatus(inForce *plan) admin.Policy {
+	cfg, src := inForce.config.Policy, inForce.policy.Source()
 	limits, locks := d.limiter.Stats(), d.lockouts.Stats()
 	s := admin.Policy{
 		Configured: cfg.Set,
-		Hash:       d.plan.policyHash,
+		Hash:       inForce.policyHash,
 		Clients:    len(src.Clients),
 		Rules:      len(src.Rules),
 		Tests:      len(src.Tests),

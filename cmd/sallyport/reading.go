@@ -106,11 +106,11 @@ func filesOf(f certs.Files) []string {
 	return slices.DeleteFunc(all, func(path string) bool { return path == "" })
 }
 
-// watchStatus describes the watch. d.mu is held.
-func (d *daemon) watchStatus() admin.Watch {
+// watchStatus describes the watch.
+func (d *daemon) watchStatus(inForce *plan) admin.Watch {
 	state := d.watcher.State()
 	s := admin.Watch{
-		On:          d.plan.config.Reload.Watch,
+		On:          inForce.config.Reload.Watch,
 		Files:       state.Files,
 		Directories: state.Directories,
 		Deaf:        state.Deaf,

@@ -11,7 +11,7 @@ import (
 // Status says how the program is.
 func (d *daemon) Status() admin.Status {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	inForce := d.plan
 	s := admin.Status{
 		Version:     version(),
 		PID:         os.Getpid(),
@@ -21,31 +21,32 @@ func (d *daemon) Status() admin.Status {
 		Generation:  d.number,
 		LastSuccess: d.reloads.success,
 		LastFailure: d.reloads.failure,
-		Ports:       d.ports(),
+		Reloads:     d.reloads.list(),
 	}
 	if d.stopping {
 		s.State = admin.StateDraining
 	}
-	s.Sessions.Active = d.server.Sessions()
-	s.Sessions.Max = d.plan.maxConnections
-	s.Policy = d.policyStatus()
-	s.Watch = d.watchStatus()
-	s.Reloads = d.reloads.list()
-	if held := d.plan.held; held != nil {
+	d.mu.Unlock() // the others have locks of their own, and may hold them for longer
+
+	s.Ports = d.ports(inForce)
+	s.Sessions = admin.Sessions{Active: d.server.Sessions(), Max: inForce.maxConnections}
+	s.Policy = d.policyStatus(inForce)
+	s.Watch = d.watchStatus(inForce)
+	if held := inForce.held; held != nil {
 		s.Certificates, s.RevocationLists = held.certificates, held.lists
 	}
 	return s
 }
 
-// ports describes the ports in force.
-func (d *daemon) ports() []admin.Port {
+// ports describes the ports of a plan in force.
+func (d *daemon) ports(inForce *plan) []admin.Port {
 	bound := make(map[string]string)
 	for _, l := range d.sockets.Listeners() {
 		bound[l.Key()] = l.Addr().String()
 	}
 	var list []admin.Port
-	for i := range d.plan.ports {
-		p := &d.plan.ports[i]
+	for i := range inForce.ports {
+		p := &inForce.ports[i]
 		list = append(list, admin.Port{
 			Application: p.Application,
 			ID:          p.ID.Value,
