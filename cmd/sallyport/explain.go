@@ -1,13 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
-	"sallyport/internal/config"
 	"sallyport/policy"
 )
 
@@ -93,23 +91,9 @@ file:line:column; what does not apply is "", null or [], and 0 is no bound:
 	return cmd
 }
 
-func printProblems(w io.Writer, problems config.Problems) {
-	for _, p := range problems {
-		fmt.Fprintln(w, p)
-	}
-}
-
 func (e *explanation) write(w io.Writer, asJSON bool) error {
 	if asJSON {
 		return writeJSON(w, e)
 	}
 	return e.print(w)
-}
-
-// writeJSON prints for people who read JSON: what policies hold of < and & stays as it is.
-func writeJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -45,19 +46,9 @@ configuration, a development CA and certificates are made in the state directory
 func (d *daemon) run(cmd *cobra.Command) error {
 	signals := catchSignals()
 	defer signals.stop()
-	first := d.change(cmd.Context(), admin.TriggerStart)
-	if !first.OK {
-		for _, problem := range first.Problems {
-			fmt.Fprintln(cmd.ErrOrStderr(), problem)
-		}
-		return d.abandon(len(first.Problems))
+	if err := d.start(cmd.Context(), cmd.ErrOrStderr()); err != nil {
+		return err
 	}
-	for _, warning := range first.Warnings {
-		d.log.Warn("configuration", "problem", warning)
-	}
-	d.log.Info("started", "version", version(), "pid", os.Getpid(), "config", d.path, "ports", len(d.plan.ports), "max_connections", d.plan.maxConnections, "policy", d.plan.policyLine())
-	d.notify.ready()
-
 	background, stopBackground := context.WithCancel(context.Background())
 	defer stopBackground()
 	go d.notify.watch(background, func() { d.Status() })
@@ -67,21 +58,15 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	defer d.keeper.end()
 	close(d.up)
 
-	// Apart, since reading files can hang and a signal to end must not wait for that.
+	// Nobody waits for these to end: reading files can hang, and a signal to end must not wait for that. The signals go on
+	// being heard while sessions are drained, so that the log can say why nothing comes of them.
+	go obey(background, signals.reload, func() { d.reload(context.Background(), admin.TriggerSignal) })
+	go obey(background, signals.upgrade, d.upgrade)
 	reading, stopReading := context.WithCancel(background)
 	defer stopReading()
 	go d.watch(reading)
 	go d.retry(reading)
-	go func() {
-		for range signals.reload {
-			d.reload(context.Background(), admin.TriggerSignal)
-		}
-	}()
-	go func() {
-		for range signals.upgrade {
-			d.upgrade()
-		}
-	}()
+
 	select {
 	case sig := <-signals.end:
 		stopReading()
@@ -92,10 +77,21 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	}
 }
 
-// count writes a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+// start brings the first generation into force, or says on out what is wrong.
+func (d *daemon) start(ctx context.Context, out io.Writer) error {
+	first := d.change(ctx, admin.TriggerStart)
+	if !first.OK {
+		for _, problem := range first.Problems {
+			fmt.Fprintln(out, problem)
+		}
+		return d.abandon(len(first.Problems))
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	for _, warning := range first.Warnings {
+		d.log.Warn("configuration", "problem", warning)
+	}
+	plan := d.inForce()
+	d.log.Info("started", "version", version(), "pid", os.Getpid(), "config", d.path,
+		"ports", len(plan.ports), "max_connections", plan.maxConnections, "policy", plan.policyLine())
+	d.notify.ready()
+	return nil
 }

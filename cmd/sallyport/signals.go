@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"syscall"
@@ -21,6 +22,18 @@ func catchSignals() *signals {
 	notifyReload(s.reload)
 	notifyUpgrade(s.upgrade)
 	return s
+}
+
+// obey does what a signal asks for each time that it comes, until ctx ends.
+func obey(ctx context.Context, signal <-chan os.Signal, do func()) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signal:
+			do()
+		}
+	}
 }
 
 func (s *signals) stop() {

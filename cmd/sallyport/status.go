@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -44,9 +43,7 @@ The running one is found by [admin] listen in the configuration.`,
 			return fail(err)
 		}
 		if *asJSON {
-			e := json.NewEncoder(cmd.OutOrStdout())
-			e.SetIndent("", "  ")
-			err = e.Encode(status)
+			err = writeJSON(cmd.OutOrStdout(), status)
 		} else {
 			err = printStatus(cmd.OutOrStdout(), status)
 		}
