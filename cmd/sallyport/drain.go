@@ -14,7 +14,7 @@ func (d *daemon) end(sig os.Signal, signals *signals) error {
 		d.next.end()
 	}
 	d.notify.stopping()
-	d.log.Info("draining", "signal", sig.String(), "sessions", d.server.Sessions(), "timeout", timeout)
+	d.log.Info("draining", "signal", sig.String(), "sessions", d.server.Sessions(), "timeout", timeout.String())
 	started := time.Now()
 	closing := d.sockets.Close()
 	d.serving.Wait()
@@ -43,7 +43,7 @@ func (d *daemon) drain(ctx context.Context, started time.Time) {
 // handover_timeout is over, or drain_timeout after a signal, or a second signal comes.
 func (d *daemon) bowOut(signals *signals) error {
 	limits := d.inForce().config.Limits
-	d.log.Info("draining after the handover", "sessions", d.server.Sessions(), "timeout", limits.HandoverTimeout)
+	d.log.Info("draining after the handover", "sessions", d.server.Sessions(), "timeout", limits.HandoverTimeout.String())
 	started := time.Now()
 	d.serving.Wait() // connections that were being accepted are sessions now
 
@@ -57,7 +57,7 @@ func (d *daemon) bowOut(signals *signals) error {
 		defer cancel()
 		select {
 		case sig := <-signals.end:
-			d.log.Info("draining", "signal", sig.String(), "sessions", d.server.Sessions(), "timeout", limits.DrainTimeout)
+			d.log.Info("draining", "signal", sig.String(), "sessions", d.server.Sessions(), "timeout", limits.DrainTimeout.String())
 		case <-ctx.Done():
 			return
 		}

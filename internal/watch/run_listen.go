@@ -36,7 +36,7 @@ func (r *run) sayDeaf(c coverage) {
 		text := "directories cannot be watched"
 		if r.opt.Poll > 0 {
 			text += "; their files are polled"
-			attrs = append(attrs, slog.Duration("interval", r.opt.Poll))
+			attrs = append(attrs, slog.String("interval", r.opt.Poll.String()))
 		}
 		r.log.Warn(text, attrs...)
 		r.deaf = true
