@@ -239,7 +239,7 @@ func TestBoundedChanges(t *testing.T) {
 }
 
 func TestChangesAreLogged(t *testing.T) {
-	var log lines
+	var log logText
 	logChanges(slog.New(slog.NewTextHandler(&log, nil)), &admin.Changes{
 		Policy: []string{"a"}, Certificates: []string{"b"}, Trust: []string{"c"}, Ports: []string{"d"}, Settings: []string{"e"},
 	})

@@ -18,7 +18,7 @@ import (
 )
 
 // endLog returns a logger without times.
-func endLog(out *lines) *slog.Logger {
+func endLog(out *logText) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey || a.Key == "not_after" {
 			return slog.Attr{}
@@ -45,7 +45,7 @@ func TestEndWatch(t *testing.T) {
 		},
 		lists: []admin.RevocationList{{Issuer: "our CA", File: "ca.crl", ThisUpdate: now.Add(-5 * day), NextUpdate: now.Add(2 * day)}},
 	}
-	var log lines
+	var log logText
 	var w endWatch
 	next := w.look(endLog(&log), inv, now)
 	want := `level=WARN msg="certificate has ended" role=authority subject="old CA" serial=1f file="old CA.crt" days_left=-1 used_by="a/p, a/q, a/r and 1 more"
@@ -61,7 +61,7 @@ level=WARN msg="revocation list ends soon" role="revocation list" subject="our C
 	}
 
 	// Nothing again at the same stage, nor when the clock was set back; a successor in its place begins anew.
-	log = lines{}
+	log = logText{}
 	w.look(endLog(&log), inv, now.Add(time.Hour))
 	w.look(endLog(&log), inv, now.Add(-5*day))
 	w.look(endLog(&log), inv, now.Add(time.Hour))
@@ -88,7 +88,7 @@ func TestEndWatchIsBounded(t *testing.T) {
 			Role: admin.RoleLeaf, Serial: fmt.Sprint(i), NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(0, 0, 5), Files: []string{"x"},
 		})
 	}
-	var log lines
+	var log logText
 	var w endWatch
 	w.look(endLog(&log), inv, now)
 	if log.count("certificate ends soon") != mostChanges || log.count("suppressed=900") != 1 {
@@ -115,7 +115,7 @@ func TestUpkeepWarnsOfEnds(t *testing.T) {
 				Role: admin.RoleLeaf, Subject: "cs", Serial: "1", NotBefore: began.AddDate(-1, 0, 0), NotAfter: began.Add(31 * day), Files: []string{"cs.crt"},
 			}}}
 		}
-		var log lines
+		var log logText
 		d := newDaemon("", newLogHandler(&log), nil)
 		d.log = slog.New(slog.NewTextHandler(&log, nil))
 		d.server = proxy.NewServer(d.log, 0)

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -47,24 +46,6 @@ owner = "test"
 [lockout]
 failures = 1
 `
-
-// logText collects the log.
-type logText struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) has(text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Contains(l.text.String(), text)
-}
 
 // startHanding runs a daemon in this process that can be asked for its sockets.
 func startHanding(t *testing.T) (*daemon, *logText) {
@@ -283,7 +264,7 @@ func TestWithoutRendezvous(t *testing.T) {
 	for range 3 {
 		r.stage(long, "config.toml")()
 	}
-	if n := strings.Count(log.text.String(), "a restart will not be able to take over from this process"); n != 1 {
+	if n := log.count("a restart will not be able to take over from this process"); n != 1 {
 		t.Errorf("said %d times:\n%s", n, log.text.String())
 	}
 	file := filepath.Join(t.TempDir(), "file")

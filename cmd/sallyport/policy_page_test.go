@@ -192,18 +192,14 @@ func (r *reader) start() {
 }
 
 func (r *reader) untilReady() {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
+	r.t.Helper()
+	eventually(r.t, "ready", func() bool {
 		client, err := adminClient(filepath.Join(r.dir, live))
-		if err != nil {
-			continue
+		if err == nil {
+			_, err = client.Status(r.t.Context())
 		}
-		if _, err = client.Status(r.t.Context()); err == nil {
-			return
-		}
-	}
-	r.t.Fatalf("not ready within %s", patience)
+		return err == nil
+	})
 }
 
 // log goes on with the log: what clients at those addresses did has been recorded once, in a network of their own.

@@ -32,7 +32,7 @@ mode = "plaintext"
 // TestRetry: a reload that failed is tried again although no file has changed, and only news are told.
 func TestRetry(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.toml")
-	var log lines
+	var log logText
 	d := newDaemon(path, newLogHandler(&log), nil)
 	t.Cleanup(func() {
 		d.sockets.Close()
@@ -74,7 +74,7 @@ func TestRetry(t *testing.T) {
 // TestRetryUnwatched: where changes count only when somebody says so, nothing is tried again.
 func TestRetryUnwatched(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.toml")
-	d := newDaemon(path, newLogHandler(new(lines)), nil)
+	d := newDaemon(path, newLogHandler(new(logText)), nil)
 	t.Cleanup(func() {
 		d.sockets.Close()
 		d.serving.Wait()

@@ -127,17 +127,9 @@ func status(ts *testscript.TestScript, file string) (*admin.Status, error) {
 	return client.Status(ctx)
 }
 
-// until polls a condition with a deadline.
+// until is eventually for scripts.
 func until(ts *testscript.TestScript, what string, condition func() bool) {
-	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		if time.Now().After(deadline) {
-			ts.Fatalf("%s: not within %s", what, patience)
-		}
-		<-tick.C
-	}
+	eventually(&scriptTB{ts: ts}, what, condition)
 }
 
 func waitReady(ts *testscript.TestScript, _ bool, args []string) {

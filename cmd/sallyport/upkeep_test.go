@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,26 +11,6 @@ import (
 	"sallyport/policy"
 	"sallyport/proxy"
 )
-
-// lines collects the log.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *lines) count(text string) int { return strings.Count(l.String(), text) }
 
 // TestUpkeep: rules that expire are told when they do, those of one day together, and audit mode once an hour.
 func TestUpkeep(t *testing.T) {
@@ -50,7 +28,7 @@ func TestUpkeep(t *testing.T) {
 		if set == nil {
 			t.Fatal(faults)
 		}
-		var log lines
+		var log logText
 		d := newDaemon("", newLogHandler(&log), nil)
 		d.log = slog.New(slog.NewTextHandler(&log, nil))
 		d.plan = &plan{config: &config.Config{}, policy: set}
