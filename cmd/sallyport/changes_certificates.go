@@ -11,11 +11,11 @@ import (
 )
 
 // certificateChanges says which certificates came, went and were replaced.
-func certificateChanges(old, new *inventory) []string {
+func certificateChanges(older, newer *inventory) []string {
 	var lines []string
 	var came, went []string // files
-	for file, now := range new.leaves {
-		was := old.leaves[file]
+	for file, now := range newer.leaves {
+		was := older.leaves[file]
 		switch {
 		case was == nil:
 			came = append(came, file)
@@ -23,37 +23,48 @@ func certificateChanges(old, new *inventory) []string {
 			lines = append(lines, replacedText(was, now))
 		}
 	}
-	for file := range old.leaves {
-		if new.leaves[file] == nil {
+	for file := range older.leaves {
+		if newer.leaves[file] == nil {
 			went = append(went, file)
 		}
 	}
 	slices.Sort(came)
 	slices.Sort(went)
-	successors := make(map[string][]string) // by purpose, files that came
-	for _, file := range came {
-		purpose := new.leaves[file].purpose()
-		successors[purpose] = append(successors[purpose], file)
-	}
-	succeeded := make(map[string]bool)
+	renamed, came := pairUp(older, newer, went, came)
 	for _, file := range went {
-		was := old.leaves[file]
-		next := successors[was.purpose()]
-		if len(next) == 0 {
+		was := older.leaves[file]
+		if next, ok := renamed[file]; ok {
+			lines = append(lines, replacedText(was, newer.leaves[next]))
+		} else {
 			lines = append(lines, fmt.Sprintf("certificate removed: %s, in %s", certificateText(was.certificate.Leaf), file))
-			continue
 		}
-		successors[was.purpose()] = next[1:]
-		succeeded[next[0]] = true
-		lines = append(lines, replacedText(was, new.leaves[next[0]]))
 	}
 	for _, file := range came {
-		if now := new.leaves[file]; !succeeded[file] {
-			lines = append(lines, fmt.Sprintf("certificate added: %s, in %s%s", certificateText(now.certificate.Leaf), file, usersText(now.users)))
-		}
+		now := newer.leaves[file]
+		lines = append(lines, fmt.Sprintf("certificate added: %s, in %s%s", certificateText(now.certificate.Leaf), file, usersText(now.users)))
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// pairUp finds for each file that went the one that came in its place, and returns the others that came, too: whoever gives
+// the next certificate a file of another name has replaced it.
+func pairUp(older, newer *inventory, went, came []string) (renamed map[string]string, others []string) {
+	successors := make(map[string][]string) // by purpose, files that came
+	for _, file := range came {
+		purpose := newer.leaves[file].purpose()
+		successors[purpose] = append(successors[purpose], file)
+	}
+	renamed = make(map[string]string)
+	taken := make(map[string]bool)
+	for _, file := range went {
+		purpose := older.leaves[file].purpose()
+		if next := successors[purpose]; len(next) > 0 {
+			renamed[file], taken[next[0]] = next[0], true
+			successors[purpose] = next[1:]
+		}
+	}
+	return renamed, slices.DeleteFunc(came, func(file string) bool { return taken[file] })
 }
 
 // purpose tells which certificate of another file stands for this one: one with the same users and kind of key.
@@ -78,17 +89,18 @@ func replacedText(was, now *leafUse) string {
 	return fmt.Sprintf("chain changed in %s: %s: %s%s", file, certificateText(leaf), cameAndWent(came, went), usersText(now.users))
 }
 
-// differing returns the certificates that are only in the one list and only in the other.
-func differing(old, new []*x509.Certificate) (came, went []*x509.Certificate) {
-	return missing(new, old), missing(old, new)
+// differing returns the certificates that only the newer list has, and those that only the older one has.
+func differing(older, newer []*x509.Certificate) (came, went []*x509.Certificate) {
+	return except(newer, older), except(older, newer)
 }
 
-func missing(from, in []*x509.Certificate) []*x509.Certificate {
-	known := make(map[string]bool, len(in))
-	for _, c := range in {
+// except returns the certificates that are not among others.
+func except(list, others []*x509.Certificate) []*x509.Certificate {
+	known := make(map[string]bool, len(others))
+	for _, c := range others {
 		known[string(c.Raw)] = true
 	}
-	return slices.DeleteFunc(slices.Clone(from), func(c *x509.Certificate) bool { return known[string(c.Raw)] })
+	return slices.DeleteFunc(slices.Clone(list), func(c *x509.Certificate) bool { return known[string(c.Raw)] })
 }
 
 func cameAndWent(came, went []*x509.Certificate) string {

@@ -9,17 +9,17 @@ import (
 )
 
 // trustChanges says which CAs and revocation lists came, went and are others.
-func trustChanges(old, new *inventory) []string {
-	if sameTrust(old, new) {
+func trustChanges(older, newer *inventory) []string {
+	if sameTrust(older, newer) {
 		return nil
 	}
-	lines := append(authorityChanges(old, new), listChanges(old, new)...)
+	lines := append(authorityChanges(older, newer), listChanges(older, newer)...)
 	if len(lines) > 0 {
 		slices.Sort(lines)
 		return lines
 	}
-	for key, now := range new.trusts { // what has no name: another serial number in the place of one, say
-		if was := old.trusts[key]; was != nil && was.trust.Fingerprint != now.trust.Fingerprint {
+	for key, now := range newer.trusts { // what has no name: another serial number in the place of one, say
+		if was := older.trusts[key]; was != nil && was.trust.Fingerprint != now.trust.Fingerprint {
 			lines = append(lines, fmt.Sprintf("trust changed in %s%s", strings.Join(append([]string{now.file}, now.crls...), ", "), usersText(now.users)))
 		}
 	}
@@ -27,21 +27,21 @@ func trustChanges(old, new *inventory) []string {
 	return lines
 }
 
-func sameTrust(old, new *inventory) bool {
-	if len(old.trusts) != len(new.trusts) {
+func sameTrust(older, newer *inventory) bool {
+	if len(older.trusts) != len(newer.trusts) {
 		return false
 	}
-	for key, now := range new.trusts {
-		if was := old.trusts[key]; was == nil || was.trust.Fingerprint != now.trust.Fingerprint {
+	for key, now := range newer.trusts {
+		if was := older.trusts[key]; was == nil || was.trust.Fingerprint != now.trust.Fingerprint {
 			return false
 		}
 	}
 	return true
 }
 
-func authorityChanges(old, next *inventory) []string {
+func authorityChanges(older, newer *inventory) []string {
 	var lines []string
-	before, after := old.authorities(), next.authorities()
+	before, after := older.authorities(), newer.authorities()
 	for file, now := range after {
 		was := before[file]
 		if was == nil {
@@ -66,9 +66,9 @@ func authorityChanges(old, next *inventory) []string {
 	return lines
 }
 
-func listChanges(old, new *inventory) []string {
+func listChanges(older, newer *inventory) []string {
 	var lines []string
-	before, after := old.revocationLists(), new.revocationLists()
+	before, after := older.revocationLists(), newer.revocationLists()
 	for key, now := range after {
 		was, known := before[key]
 		switch text := listText(was, now); {

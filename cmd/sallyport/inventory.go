@@ -1,9 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"crypto/x509"
 	"maps"
 	"slices"
 	"strings"
@@ -13,12 +10,13 @@ import (
 	"sallyport/internal/config"
 )
 
-// inventory is what of the files of certificates, CAs and revocation lists one plan uses. It is immutable.
+// inventory is what one plan uses of the files of certificates, CAs and revocation lists. It is immutable.
 type inventory struct {
 	leaves map[string]*leafUse // by the file of the leaf
 	trusts map[string]*trustUse
 
-	certificates []admin.Certificate // by their ends
+	// As status shows it, what ends first in front.
+	certificates []admin.Certificate
 	lists        []admin.RevocationList
 }
 
@@ -58,7 +56,7 @@ func takeInventory(p *plan, selfMade *certs.Credentials) *inventory {
 		c, from := target.client, target.upstream.TLS.Credentials
 		inv.use("upstream of "+target.name, &certs.Credentials{Certificates: c.Certificates, Trust: c.Trust}, from.TrustedCA.Value, values(from.CRLs))
 	}
-	inv.list()
+	inv.describe()
 	return inv
 }
 
@@ -95,117 +93,14 @@ func appendOnce(list []string, user string) []string {
 	return append(list, user)
 }
 
-// entry is a certificate that several files may hold.
-type entry struct {
-	certificate *x509.Certificate
-	role        string
-	files       []string
-	users       [][]string
-}
-
-type entryKey struct {
-	role string
-	sum  [sha256.Size]byte
-}
-
-// list makes the lists of what was noted.
-func (inv *inventory) list() {
-	entries := make(map[entryKey]*entry)
-	note := func(c *x509.Certificate, role, file string, users []string) {
-		key := entryKey{role, sha256.Sum256(c.Raw)}
-		e := entries[key]
-		if e == nil {
-			e = &entry{certificate: c, role: role}
-			entries[key] = e
-		}
-		e.files = append(e.files, file)
-		e.users = append(e.users, users)
-	}
-	for file, leaf := range inv.leaves {
-		for i, c := range leaf.certificate.Chain() {
-			role := admin.RoleIntermediate
-			if i == 0 {
-				role = admin.RoleLeaf
-			}
-			note(c, role, file, leaf.users)
-		}
-	}
-	seen := make(map[listKey]bool)
-	for _, trust := range inv.trusts {
-		for _, c := range trust.trust.Authorities() {
-			note(c, admin.RoleAuthority, trust.file, trust.users)
-		}
-		for key, l := range trust.lists() {
-			if !seen[key] {
-				inv.lists = append(inv.lists, admin.RevocationList{
-					Issuer: l.Issuer, File: key.file, ThisUpdate: l.ThisUpdate.UTC(), NextUpdate: l.NextUpdate.UTC(), Revoked: l.Revoked,
-				})
-			}
-			seen[key] = true
-		}
-	}
-	inv.certificates = make([]admin.Certificate, 0, len(entries))
-	for _, e := range entries {
-		inv.certificates = append(inv.certificates, e.describe())
-	}
-	inv.sort()
-}
-
-func (inv *inventory) sort() {
-	slices.SortFunc(inv.certificates, func(a, b admin.Certificate) int {
-		return cmp.Or(a.NotAfter.Compare(b.NotAfter), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Serial, b.Serial),
-			cmp.Compare(a.Role, b.Role), slices.Compare(a.Files, b.Files))
-	})
-	slices.SortFunc(inv.lists, func(a, b admin.RevocationList) int {
-		return cmp.Or(a.NextUpdate.Compare(b.NextUpdate), cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.File, b.File))
-	})
-}
-
-// describe returns a certificate as status shows it.
-func (e *entry) describe() admin.Certificate {
-	c := e.certificate
-	out := admin.Certificate{
-		Role:      e.role,
-		Subject:   certs.Subject(c),
-		Serial:    serial(c),
-		Issuer:    certs.Issuer(c),
-		Names:     certs.Names(c),
-		NotBefore: c.NotBefore.UTC(),
-		NotAfter:  c.NotAfter.UTC(),
-	}
-	out.Files, out.FilesMore = first(distinct(e.files))
-	users := e.users[0]
-	if len(e.users) > 1 { // otherwise it is the list of one file, which may be long and is shared
-		users = distinct(slices.Concat(e.users...))
-	}
-	out.UsedBy, out.UsedByMore = first(users)
-	return out
-}
-
-func serial(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
-
-func distinct(list []string) []string {
-	slices.Sort(list)
-	return slices.Compact(list)
-}
-
-// first returns the beginning of a list, and how much longer it is.
-func first(list []string) (begin []string, more int) {
-	const most = 100
-	if len(list) <= most {
-		return list, 0
-	}
-	return list[:most:most], len(list) - most
-}
-
-// listKey identifies a revocation list over generations.
+// listKey identifies a revocation list in all generations.
 type listKey struct {
 	file, issuer string
 	nth          int // of the lists of that issuer in that file
 }
 
-// lists returns the revocation lists of a trust.
-func (t *trustUse) lists() map[listKey]certs.RevocationList {
+// revocationLists returns the revocation lists of a trust.
+func (t *trustUse) revocationLists() map[listKey]certs.RevocationList {
 	found := make(map[listKey]certs.RevocationList)
 	for _, l := range t.trust.RevocationLists() {
 		key := listKey{file: t.crls[l.Index], issuer: l.Issuer}
@@ -234,7 +129,7 @@ func (inv *inventory) authorities() map[string]*trustUse {
 func (inv *inventory) revocationLists() map[listKey]certs.RevocationList {
 	found := make(map[listKey]certs.RevocationList)
 	for _, t := range inv.trusts {
-		maps.Copy(found, t.lists())
+		maps.Copy(found, t.revocationLists())
 	}
 	return found
 }

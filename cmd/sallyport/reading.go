@@ -69,14 +69,9 @@ func (d *daemon) watch(ctx context.Context) {
 	d.watcher.Run(ctx, func() { d.reload(ctx, admin.TriggerWatch) })
 }
 
+// union returns what is in either set, each item once.
 func union(a, b watch.Set) watch.Set {
-	return watch.Set{Files: merge(a.Files, b.Files), Globs: merge(a.Globs, b.Globs)}
-}
-
-func merge(a, b []string) []string {
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	return slices.Compact(all)
+	return watch.Set{Files: distinct(slices.Concat(a.Files, b.Files)), Globs: distinct(slices.Concat(a.Globs, b.Globs))}
 }
 
 // set returns every file that the planner has read, or would have if it were there.
@@ -97,7 +92,7 @@ func (p *planner) set(path string) watch.Set {
 		made, _ := certs.DevelopmentFiles(cfg.Host.StateDir)
 		set.Files = append(set.Files, filesOf(made)...)
 	}
-	return union(set, watch.Set{})
+	return union(set, watch.Set{}) // certificates that several ports have are in it once for each
 }
 
 // filesOf returns the paths that a level names.
