@@ -39,8 +39,8 @@ func (d *daemon) drain(ctx context.Context, started time.Time) {
 	d.log.Info("stopped", "sessions_cut", cut, "drained_ms", time.Since(started).Milliseconds())
 }
 
-// bowOut waits for the sessions that a process still has whose successor serves the new ones: until they are done,
-// handover_timeout is over, or drain_timeout after a signal, or a second signal comes.
+// bowOut is the end of a process that has handed its sockets over. It waits for the sessions that it still has: until they are
+// done, until handover_timeout is over, until drain_timeout is over after a signal, or until a second signal.
 func (d *daemon) bowOut(signals *signals) error {
 	limits := d.inForce().config.Limits
 	d.log.Info("draining after the handover", "sessions", d.server.Sessions(), "timeout", limits.HandoverTimeout.String())

@@ -57,13 +57,13 @@ func (w *endWatch) look(log *slog.Logger, inv *inventory, now time.Time) (next t
 	return next
 }
 
-// stage notes the stage that something is at, and reports whether it is one to tell of.
+// stage notes the stage that something is at, and reports whether it is to be told of.
 func (w *endWatch) stage(e *ending, earlier map[endKey]int, now time.Time) (days int, news bool) {
 	key := endKey{e.role, e.subject, e.serial, e.ends.Unix()}
 	days, due := certs.Stage(now, e.begins, e.ends)
 	before, known := earlier[key]
 	switch {
-	case known && (!due || before <= days): // not due, or less, if the clock was set back
+	case known && (!due || before <= days): // told already, or an earlier stage because the clock was set back
 		w.told[key] = before
 		return before, false
 	case due:

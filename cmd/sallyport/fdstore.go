@@ -12,8 +12,8 @@ import (
 )
 
 // descriptorStore has systemd keep the listening sockets of ports while no process runs (FileDescriptorStoreMax= in the unit), so that
-// clients wait during a restart instead of being refused. It does not know whether systemd does: that is never said.
-// Whoever applies changes may use it.
+// clients wait during a restart instead of being refused. systemd never says whether it does. It belongs to the change that is
+// being applied.
 type descriptorStore struct {
 	log  *slog.Logger
 	send func(state string, file *os.File) error // nil: nobody keeps anything; file may be nil
@@ -134,7 +134,7 @@ func (s *descriptorStore) keep(name string, l *listener.Listener) {
 	l.Keep(true)
 }
 
-// forget lets sockets go with their files that are about to be closed.
+// forget is for sockets that are about to be closed: the files of UNIX sockets are to go with them.
 func (s *descriptorStore) forget(removed []*listener.Listener) {
 	for _, l := range removed {
 		l.Keep(false)

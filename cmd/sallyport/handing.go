@@ -7,7 +7,7 @@ import (
 	"sallyport/internal/handover"
 )
 
-// handOver answers a process that wants to take over. It returns when that has, or does not any more.
+// handOver answers a process that wants to take over, and returns when it has done so or has given up.
 func (d *daemon) handOver(conn *net.UnixConn) {
 	<-d.up
 	giving, err := handover.Answer(conn, self(), handover.Patience{})
@@ -58,7 +58,7 @@ func (d *daemon) give(giving *handover.Giving) error {
 	return nil
 }
 
-// duplicates returns all listening sockets that clients can reach.
+// duplicates returns duplicates of all listening sockets that clients can reach.
 func (d *daemon) duplicates() (sockets []handover.Socket, err error) {
 	for _, owner := range d.socketOwners() {
 		for _, l := range owner.set.Listeners() {
@@ -75,7 +75,7 @@ func (d *daemon) duplicates() (sockets []handover.Socket, err error) {
 	return sockets, nil
 }
 
-// pause takes no more connections and writes down what another process will read.
+// pause stops accepting, and has the lock-outs written, which the other process reads.
 func (d *daemon) pause() {
 	for _, owner := range d.socketOwners() {
 		owner.set.Pause()
@@ -83,6 +83,7 @@ func (d *daemon) pause() {
 	d.keeper.end()
 }
 
+// resume goes on after a handover that failed.
 func (d *daemon) resume() {
 	d.keeper.start()
 	for _, owner := range d.socketOwners() {

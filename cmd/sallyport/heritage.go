@@ -7,10 +7,10 @@ import (
 	"sallyport/certs"
 )
 
-// heritage is what a process tells its successor when it hands over, beside the sockets and what is in files. It goes over
+// heritage is what a process tells its successor when it hands over: what is neither a socket nor in a file. It goes over
 // the UNIX socket between the two and nowhere else. Fields that the other version does not know are ignored.
 //
-// Leases of source ports belong here (issue 5): from the moment that this is written, the process that writes it takes no new ones.
+// Leases of source ports will belong here (issue 5): a process takes no new ones once it has written this.
 type heritage struct {
 	Stored []string `json:"stored,omitempty"` // names of the sockets that systemd keeps
 

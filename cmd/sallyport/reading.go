@@ -11,11 +11,11 @@ import (
 	"sallyport/internal/watch"
 )
 
-// mostReadings bounds how often files are read again because the files before named others. What is missed by then is
-// read after another signal.
+// mostReadings bounds how often everything is read again because it named files that the snapshot does not show. What changes
+// in those that are left over leads to one more reload.
 const mostReadings = 4
 
-// reading is what a change of the state begins with: everything that was read, and how it was found beforehand.
+// reading is what a change begins with: everything that was read, and a snapshot of the files from before.
 type reading struct {
 	plan     *plan // nil if the file itself could not be read
 	problems config.Problems
@@ -38,7 +38,8 @@ func (d *daemon) read() reading {
 	return r
 }
 
-// watches reports whether what was read is to be watched. A file that could not be read may say so once it can.
+// watches reports whether what was read is to be watched. A configuration that could not be read is: it has to be noticed when
+// it can be read again.
 func (r *reading) watches() bool { return r.plan == nil || r.plan.config.Reload.Watch }
 
 // follow has everything that was read watched from now on. After a change that failed, that is what is in force and what

@@ -25,7 +25,7 @@ func (d *daemon) retry(ctx context.Context) {
 	}
 }
 
-// tryAgain reloads if the latest reload failed and files are watched. Only news are told.
+// tryAgain reloads if the latest reload failed and files are watched. It logs the outcome only if that is another one.
 func (d *daemon) tryAgain(ctx context.Context) {
 	before := d.failed()
 	if before == nil || !d.watches() {

@@ -15,7 +15,8 @@ import (
 	"sallyport/listener"
 )
 
-// takeover is the start of a process that finds another one running.
+// takeover is the start of a process that finds another one running. Its steps are meet, take and assume, which the first
+// change calls in this order; handing.go has the other side.
 type takeover struct {
 	conn    *net.UnixConn
 	taking  *handover.Taking
@@ -49,7 +50,7 @@ func (d *daemon) meet(next *plan) {
 	}
 	d.takeover = &takeover{conn: conn.(*net.UnixConn), taking: taking, sockets: len(sockets)}
 	for _, owner := range d.socketOwners() {
-		owner.set.Pause() // what is opened from here on
+		owner.set.Pause() // what it opens from here on accepts nothing before Resume
 		owner.set.Adopt(owner.handed(sockets))
 	}
 }
@@ -77,7 +78,8 @@ func (o socketOwner) handed(sockets []handover.Socket) []listener.Handed {
 	return own
 }
 
-// take has the other process stop accepting and receives what it leaves behind. Everything that can fail has been done.
+// take has the other process stop accepting and receives what it leaves behind. It comes last of all that can fail here, because
+// from now on clients wait.
 func (d *daemon) take() *config.Problem {
 	t := d.takeover
 	if t == nil {
@@ -87,7 +89,7 @@ func (d *daemon) take() *config.Problem {
 	state, err := t.taking.Take()
 	switch {
 	case errors.Is(err, handover.ErrGone):
-		d.log.Warn("the process that was to hand over has ended", "pid", t.taking.Giver().PID)
+		d.log.Warn("the process that was to hand over has ended", "from_pid", t.taking.Giver().PID)
 		return nil
 	case err != nil:
 		return d.notHandedOver(err)
@@ -123,11 +125,11 @@ func (d *daemon) assume() *config.Problem {
 		return nil
 	}
 	log.Info("took over")
-	t.settle(settling) // systemd hears from this process only once the other one has named it
+	t.settle(settling) // systemd does not listen to this process before the other one has named it
 	return nil
 }
 
-// ownStored takes the sockets from systemd's store for this process', once at the start: nobody else is there.
+// ownStored says, once at the start, that nobody else has the sockets that came from systemd's store.
 func (d *daemon) ownStored() {
 	if d.number == 1 {
 		d.sockets.Own()

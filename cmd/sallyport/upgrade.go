@@ -49,8 +49,8 @@ func ownProgram() string {
 	return named
 }
 
-// heirEnvironment leaves out what was meant for one process alone. The interval of the watchdog and the socket for notices
-// are meant for whoever speaks for the service.
+// heirEnvironment leaves out of an environment what systemd meant for one process alone. The watchdog's interval and the socket
+// for notices (WATCHDOG_USEC, NOTIFY_SOCKET) stay: they are meant for whoever speaks for the service.
 func heirEnvironment(env []string) []string {
 	own := []string{"WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}
 	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
@@ -93,11 +93,11 @@ func (u *upgrade) end() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.child != nil {
-		_ = u.child.Signal(syscall.SIGTERM) // it has ended already, then
+		_ = u.child.Signal(syscall.SIGTERM) // fails only if it has ended already
 	}
 }
 
-// upgrade starts the program anew; everything else is what the new process does, see meet.
+// upgrade starts the program anew. Everything else is done by the new process, which finds this one: see meet.
 func (d *daemon) upgrade() {
 	switch {
 	case d.isStopping():
@@ -120,7 +120,7 @@ func (d *daemon) upgrade() {
 	go func() {
 		err := wait()
 		if d.wasHandedOver() {
-			return // it has lived its own life
+			return // it took over, and its end is no failure of this process' upgrade
 		}
 		if err == nil {
 			err = errors.New("it ended without having taken over")
