@@ -1,15 +1,9 @@
 package proxy
 
-import (
-	"net"
-
-	"sallyport/policy"
-)
-
 // portName is what a port keeps when its address changes.
 type portName struct{ application, id string }
 
-// movedPort is what a socket that a generation does not know belonged to, and what it is there now.
+// movedPort is the port of a socket that a generation does not know any more, and what the generation has in its place.
 type movedPort struct {
 	name portName
 	now  *Port // nil: the port is gone
@@ -28,8 +22,8 @@ func (s *Server) Swap(g *Generation) {
 	s.Rejudge()
 }
 
-// movedSince returns what the sockets that went with g, or before and are still being served, belong to.
-// s.mu is held.
+// movedSince returns the ports of the sockets that g does not know: of those that go with it, and of those that went before
+// and are still being served. s.mu is held.
 func (s *Server) movedSince(g *Generation) map[string]movedPort {
 	moved := make(map[string]movedPort)
 	note := func(key string, name portName) {
@@ -72,43 +66,4 @@ func (g *Generation) port(key string) (port *Port, removed bool) {
 		return moved.now, false
 	}
 	return &Port{Application: moved.name.application, ID: moved.name.id}, true
-}
-
-// Serve runs a session for every connection that l yields, and returns when l is closed.
-// Sessions outlive it; see [Server.Drain].
-func (s *Server) Serve(l Listener) {
-	s.mu.Lock()
-	s.serving[&l] = struct{}{}
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		delete(s.serving, &l)
-		s.mu.Unlock()
-	}()
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		s.begin(l.Key(), conn)
-	}
-}
-
-// begin starts the session of an accepted connection.
-func (s *Server) begin(key string, conn net.Conn) {
-	gen := s.current.Load()
-	port, removed := gen.port(key)
-	sess := s.session(gen, port, conn)
-	if removed {
-		sess.refuse(policy.Refuse(policy.PortRemoved, nil))
-		return
-	}
-	if reason := s.admit(sess); reason != "" {
-		sess.refuse(policy.Refuse(reason, nil)) // here, so that a flood of refused connections holds no descriptors
-		return
-	}
-	go func() {
-		defer s.ended(sess)
-		sess.run()
-	}()
 }

@@ -7,10 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"sallyport/policy"
 )
@@ -33,10 +31,10 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
-	tuples   map[tuple]*session // the latest session of each
-	serving  map[*Listener]struct{}
-	cutting  bool          // no session may go on
-	idle     chan struct{} // closed when the last session ends while draining
+	tuples   map[tuple]*session     // the latest session of each
+	serving  map[*Listener]struct{} // by the place of the value, since a Listener need not be comparable
+	cutting  bool                   // no session may go on
+	idle     chan struct{}          // closed when the last session ends while draining
 }
 
 // NewServer returns a server without a generation: call [Server.Swap] before Serve. Bulk
@@ -65,50 +63,6 @@ func NewServer(log *slog.Logger, pipes int) *Server {
 
 // gate is the way in that is in force.
 func (s *Server) gate() *policy.Gate { return s.current.Load().Gate }
-
-// session returns the session of an accepted connection, which has not begun.
-func (s *Server) session(gen *Generation, port *Port, conn net.Conn) *session {
-	peer := addrPort(conn.RemoteAddr())
-	return &session{
-		server:   s,
-		gen:      gen,
-		port:     port,
-		id:       s.boot + "-" + strconv.FormatUint(s.serial.Add(1), 16),
-		begun:    time.Now(),
-		accepted: conn,
-		conn:     conn,
-		facts:    policy.Facts{Application: port.Application, Port: port.ID, Source: peer, Peer: peer},
-	}
-}
-
-// admit gives a session its place, or says why there is none.
-func (s *Server) admit(sess *session) (refused policy.Reason) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.draining.Load():
-		return policy.Draining
-	case len(s.sessions) >= sess.gen.Limits.MaxConnections:
-		return policy.ConnectionLimit
-	default:
-		s.sessions[sess] = struct{}{}
-		return ""
-	}
-}
-
-func (s *Server) ended(sess *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.sessions, sess)
-	s.forget(sess)
-	if sess.closing != nil {
-		sess.closing.Stop()
-	}
-	if s.idle != nil && len(s.sessions) == 0 {
-		close(s.idle)
-		s.idle = nil
-	}
-}
 
 // established makes a session's relay known, so that it can be ended; at once, if it has to.
 func (s *Server) established(sess *session, r *relay) {
