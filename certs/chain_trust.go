@@ -17,17 +17,17 @@ func (l *Loader) check(c *Certificate, purpose Purpose, trust *Trust, now time.T
 	return findings
 }
 
-// verdictOn is what a verdict that a chain leads to a trusted root is about.
+// verdictOn is what a verdict is about: that the chain of this certificate leads to a root, for a level with this trust.
 type verdictOn struct {
 	certificate *Certificate
 	trust       digest
 }
 
-// validity is a time in which a verdict holds.
+// validity is the time in which a verdict holds.
 type validity struct{ from, until time.Time }
 
-// checkTrust is [Certificate.checkTrust] with a memory: signatures stay as good as they were, and comparing them is
-// most of the cost of a reload.
+// checkTrust is [Certificate.checkTrust] with a memory: a signature that was good stays so, and verifying signatures is most
+// of the cost of a reload.
 func (l *Loader) checkTrust(c *Certificate, trust *Trust, now time.Time) *finding {
 	on := verdictOn{c, trust.Fingerprint}
 	if v, ok := l.verdicts.recall(on); ok && !now.Before(v.from) && !now.After(v.until) {

@@ -34,7 +34,7 @@ func levelOf(c *Certificate, trust *Trust) verdictOn {
 	return verdictOn{c, trust.Fingerprint}
 }
 
-// excuse makes warnings of what time has done to a certificate that is in force.
+// excuse makes warnings of those findings about a certificate in force that time alone has brought.
 func (a *accepted) excuse(c *Certificate, trust *Trust, findings []*finding) []*finding {
 	if _, ok := a.certificates[levelOf(c, trust)]; !ok {
 		return findings
@@ -45,7 +45,7 @@ func (a *accepted) excuse(c *Certificate, trust *Trust, findings []*finding) []*
 	return findings
 }
 
-// excuseTrust makes a warning of what time has done to the CAs and revocation lists that are in force.
+// excuseTrust does the same for a finding about the CAs and revocation lists in force.
 func (a *accepted) excuseTrust(t *Trust, f *finding) *finding {
 	if _, ok := a.trusts[t.Fingerprint]; !ok {
 		return f

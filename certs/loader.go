@@ -17,7 +17,7 @@ type Credentials struct {
 type Loader struct {
 	Now func() time.Time // nil: time.Now
 
-	mu           sync.Mutex
+	mu           sync.Mutex // held while files are read: loads come one after the other anyway
 	certificates memo[digest, *Certificate]
 	trusts       memo[digest, *Trust]
 	verdicts     memo[verdictOn, validity]

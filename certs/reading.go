@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Reading loads the levels of one generation. What several levels name is read once, so that all of them see the same
-// of it even while somebody writes. It must not be used after files are known to have changed: they would not be read
-// again. It is not safe for concurrent use.
+// Reading loads the levels of one generation. A file that several levels name is read once, so that all of them see the same
+// content even while somebody writes it. It must not be used after files are known to have changed: they would not be
+// read again. It is not safe for concurrent use.
 type Reading struct {
 	loader *Loader
 	now    time.Time

@@ -21,9 +21,10 @@ type Resumption struct {
 	fronts  memo[string, *front] // by port
 }
 
-// front is what a port serves now. A connection keeps the configuration of its handshake for as long as it lives, and with
-// that everything which that reaches: if it reached the names and certificates of its own generation, sessions of days would
-// keep as many generations in memory. So a handshake that is under way in the moment of a reload is served by the new one.
+// front is what a port serves now. A TLS connection keeps the configuration of its handshake in memory for as long as it lives.
+// If the configuration held the names and certificates of its generation, a session of days would keep all of them. It holds
+// the front instead, which always leads to the newest ones; so a handshake that is under way during a reload may be served
+// the new certificate.
 type front struct{ current atomic.Pointer[Selector] }
 
 // certificate is tls.Config.GetCertificate.

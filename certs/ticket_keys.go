@@ -20,11 +20,11 @@ const (
 // The configurations of all generations share them by calling them, not by the ways that crypto/tls
 // offers: keys shared through a parent of GetConfigForClient go to whatever child the parent returns,
 // and keys copied by Clone go wherever the copy goes (CVE-2025-68121). The keeper is a configuration that serves
-// nobody: its use is that it encrypts and decrypts. A generation that is still in use after a reload goes on with the
+// nobody: it only encrypts and decrypts tickets. A generation that is still in use after a reload goes on with the
 // keys that it had.
 //
-// The keys are made and rotated here, at the pace of crypto/tls, because its own cannot be read: they could not be handed over
-// to the next process, and every restart would cost every client a full handshake.
+// The keys are made and rotated here, at the pace of crypto/tls. The keys that it makes itself cannot be read, so they could
+// not be handed over to the next process, and every restart would cost every client a full handshake.
 type ticketKeys struct {
 	clock  func() time.Time
 	keeper tls.Config
@@ -128,8 +128,8 @@ func (r *Resumption) TicketKeys() []TicketKeys {
 	return all
 }
 
-// Adopt takes the keys of another process, for the scopes that are the same here. What does not fit is left out. Call it before
-// the first configuration is made.
+// Adopt takes the keys of another process; they count where port, client authentication and trust are the same here. What is
+// malformed is left out. Call it before the first configuration is made.
 func (r *Resumption) Adopt(all []TicketKeys) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

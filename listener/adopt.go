@@ -27,7 +27,7 @@ func (s *Set) Adopt(sockets []Handed) {
 	s.adopted = append(s.adopted, sockets...)
 }
 
-// Own says that no other process has the open sockets: those of UNIX sockets' files that are ours go with them again.
+// Own says that no other process has the open sockets any more, so that Close removes the files of UNIX sockets again.
 func (s *Set) Own() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

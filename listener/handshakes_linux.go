@@ -14,8 +14,8 @@ const (
 	diagByFamily   = 20 // SOCK_DIAG_BY_FAMILY
 )
 
-// shakesHands reports whether handshakes with the sockets of a port are under way; also if that cannot be found out, as
-// where a sandbox forbids netlink.
+// shakesHands reports whether handshakes with the sockets of a port are under way. It says yes if that cannot be found out,
+// as where a sandbox forbids netlink.
 func shakesHands(r reach) bool {
 	families := []uint8{unix.AF_INET}
 	if r.at.Addr().Is6() {
@@ -74,5 +74,5 @@ func diagRequest(family uint8, port uint16) []byte {
 	b = append(b, family, unix.IPPROTO_TCP, 0, 0)
 	b = binary.NativeEndian.AppendUint32(b, synReceived)
 	b = binary.BigEndian.AppendUint16(b, port)
-	return b[:cap(b)] // any other end
+	return b[:cap(b)] // zeros, which stand for any client
 }

@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// reservation is a new socket that does not listen before the commit: it is narrower than one that goes and
-// would take clients from it, who would be lost if the stage were given up. Nobody can bind the
-// address in between, because the wider socket listens.
+// reservation is a new socket that is bound and does not listen before the commit. It is narrower than one that goes, so it
+// would take clients from that, and they would be lost if the stage were given up. Nobody else can bind the address in
+// between, because the wider socket listens.
 type reservation struct {
 	socket *Listener
 	rivals []*Listener

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// A socket that another one replaces stays open while handshakes are under way with it, for as long as it takes to
-// send the last packet of one again, twice. It gets no new ones, but nobody else can bind its address.
+// A socket that another one replaces stays open while handshakes are under way with it: at most three seconds, in which a
+// client sends the last packet of its handshake twice again if it is lost. New handshakes begin at the other socket, but
+// nobody else can bind the address meanwhile.
 const (
 	lookEvery = 50 * time.Millisecond
 	lastLook  = 60
@@ -25,6 +26,7 @@ func (s *Set) remove(l *Listener) error {
 	return l.retire()
 }
 
+// lookLater has look called after a while.
 func (s *Set) lookLater(l *Listener, look int) {
 	time.AfterFunc(lookEvery, func() { s.look(l, look) })
 }

@@ -53,7 +53,8 @@ func (w *wire) awaitBare(want kind, patience time.Duration) ([]byte, error) {
 // lastLook is how long a message may take that has arrived already.
 const lastLook = 20 * time.Millisecond
 
-// awaitLate is awaitBare for a process that may have been asleep itself: what arrived meanwhile counts, however late it is looked at.
+// awaitLate is awaitBare for a process that may have been asleep itself: a message that arrived in time counts, however late
+// this process wakes up and looks.
 func (w *wire) awaitLate(want kind, patience time.Duration) ([]byte, error) {
 	payload, err := w.awaitBare(want, patience)
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -46,8 +46,8 @@ type run struct {
 	full    time.Time // of the next one that reads everything
 	unsound bool      // events got lost, so that even stamps are not trusted
 	now     State
-	deaf    bool            // which was logged
-	huge    map[string]bool // likewise
+	deaf    bool            // it was logged that directories cannot be watched
+	huge    map[string]bool // files of which it was logged that they are too large
 }
 
 func newRun(w *Watcher) *run {
