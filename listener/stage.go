@@ -133,9 +133,6 @@ func listenTCP(ctx context.Context, spec Spec, beside bool) (net.Listener, error
 	return config.Listen(ctx, network, address)
 }
 
-// Listener returns the socket that serves spec once the stage is committed; nil if it is not among the wanted.
-func (st *Stage) Listener(spec Spec) *Listener { return st.next[spec.Key()] }
-
 // Commit makes the change: the removed sockets are closed, and so are inherited ones that nobody wanted.
 // Call it after new connections are served by the new state. Errors of closing are logged; the change
 // is made in any case.
