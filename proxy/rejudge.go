@@ -26,7 +26,7 @@ func (s *Server) Rejudge() (denied int) {
 	}
 	if denied > 0 {
 		s.log.Warn("the policy in force denies established sessions, which are closed",
-			"sessions", denied, "spread", gen.CloseSpread, KeyGeneration, gen.Number)
+			"sessions", denied, "spread", gen.CloseSpread.String(), KeyGeneration, gen.Number)
 	}
 	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
 	for i, sess := range due {
