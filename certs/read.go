@@ -20,21 +20,17 @@ func readFile(path string, limit int64) ([]byte, fs.FileMode, *finding) {
 	if path == "" {
 		return nil, 0, &finding{err: errNotNamed}
 	}
-	// Looked at before it is opened: opening a FIFO would block until somebody writes to it.
+	// Looked at before it is opened: opening a device may do something.
 	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, 0, unreadable(path, err)
-	case info.IsDir():
-		return nil, 0, found("name the file inside it", "is a directory, not a file")
-	case !info.Mode().IsRegular():
-		return nil, 0, found("", "is not a regular file")
-	case info.Size() > limit:
-		return nil, 0, tooLarge(limit)
-	}
-	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, unreadable(path, err)
+	}
+	if problem := unfit(info, limit); problem != nil {
+		return nil, 0, problem
+	}
+	f, info, problem := open(path, limit)
+	if problem != nil {
+		return nil, 0, problem
 	}
 	defer f.Close()
 	content := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead)) // so that it need not grow
@@ -49,6 +45,37 @@ func readFile(path string, limit int64) ([]byte, fs.FileMode, *finding) {
 		return nil, 0, tooLarge(limit)
 	}
 	return data, info.Mode(), nil
+}
+
+// open opens a regular file. What has taken its place since it was looked at is refused, and not waited for.
+func open(path string, limit int64) (*os.File, fs.FileInfo, *finding) {
+	f, err := os.OpenFile(path, os.O_RDONLY|withoutBlocking, 0)
+	if err != nil {
+		return nil, nil, unreadable(path, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, nil, unreadable(path, err)
+	}
+	if problem := unfit(info, limit); problem != nil {
+		f.Close()
+		return nil, nil, problem
+	}
+	return f, info, nil
+}
+
+// unfit reports what is not to be read.
+func unfit(info fs.FileInfo, limit int64) *finding {
+	switch {
+	case info.IsDir():
+		return found("name the file inside it", "is a directory, not a file")
+	case !info.Mode().IsRegular():
+		return found("", "is not a regular file")
+	case info.Size() > limit:
+		return tooLarge(limit)
+	}
+	return nil
 }
 
 // missingError reads better than the system's text and is fs.ErrNotExist all the same.

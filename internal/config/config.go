@@ -9,12 +9,6 @@
 package config
 
 import (
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"sallyport/internal/config/document"
@@ -88,49 +82,3 @@ type Admin struct {
 // otherwise it holds what is valid beside the problems, so that a check can go
 // on. Without errors it is complete.
 func Load(path string) (*Config, Problems) { return new(Loader).Load(path) }
-
-// read returns the content of a file, or what is wrong with the file itself.
-// The reference is the file of its kind that comes with sallyport.
-func read(path, reference string) ([]byte, *Problem) {
-	// Looked at before it is opened: opening a FIFO would block until somebody writes to it.
-	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
-		return nil, &Problem{Pos: Position{File: path}, Message: "is a named pipe, not a file"}
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, unreadable(path, reference, err)
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return nil, &Problem{
-			Pos:     Position{File: path},
-			Message: "is a directory, not a file",
-			Hint:    "name the file in it: " + filepath.Join(path, reference),
-		}
-	}
-	data, err := io.ReadAll(io.LimitReader(file, document.MaxSize+1)) // one byte more shows that there is more
-	if err != nil {
-		return nil, unreadable(path, reference, err)
-	}
-	return data, nil
-}
-
-const referenceHint = "the %s that comes with sallyport documents every key and runs as it is"
-
-func unreadable(path, reference string, err error) *Problem {
-	p := &Problem{Pos: Position{File: path}}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		p.Message = "no such file"
-		p.Hint = fmt.Sprintf(referenceHint, reference)
-	case errors.Is(err, fs.ErrPermission):
-		p.Message = "permission denied"
-		p.Hint = "it must be readable by the user that sallyport runs as"
-	default:
-		if cause, ok := errors.AsType[*fs.PathError](err); ok {
-			err = cause.Err
-		}
-		p.Message = fmt.Sprintf("cannot be read: %v", err)
-	}
-	return p
-}

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package certs
+
+const withoutBlocking = 0
