@@ -127,6 +127,54 @@ func TestUnixFileOfOthersStays(t *testing.T) {
 	}
 }
 
+// TestUnixFileGone: clients cannot find the socket any more, as after its directory was replaced.
+func TestUnixFileGone(t *testing.T) {
+	tests := []struct {
+		name   string
+		before func(t *testing.T, path string)
+		again  bool
+	}{
+		{"removed", func(*testing.T, string) {}, true},
+		{"another file", func(t *testing.T, path string) {
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+		{"its directory, too", func(t *testing.T, path string) {
+			if err := os.Remove(filepath.Dir(path)); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path, spec := socketPath(t)
+			set := &Set{}
+			defer set.Close()
+			old := open(t, set, spec)
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			tt.before(t, path)
+			l := open(t, set, spec)
+			if again := l != old; again != tt.again {
+				t.Fatalf("opened again = %t, want %t", again, tt.again)
+			}
+			if !tt.again {
+				return
+			}
+			client, err := net.Dial("unix", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			client.Close()
+			if !old.isClosed() {
+				t.Error("the old socket stays open")
+			}
+		})
+	}
+}
+
 func TestUnixFileStaysAfterHandOver(t *testing.T) {
 	path, spec := socketPath(t)
 	l := open(t, &Set{}, spec)

@@ -29,7 +29,7 @@ type Stage struct {
 	reserved []reservation
 }
 
-// Stage opens the wanted sockets that are not open yet.
+// Stage opens the wanted sockets that are not open yet, and UNIX sockets whose file has gone once more.
 //
 // If any cannot be opened, those that could are closed again, nothing has changed, and the error joins one
 // [*OpenError] for each that failed. The context bounds the resolution of names only.
@@ -57,7 +57,7 @@ func (s *Set) Stage(ctx context.Context, wanted []Spec) (*Stage, error) {
 		return nil, errors.Join(append(errs, stage.discard())...)
 	}
 	for _, l := range sorted(s.open) {
-		if !stage.stays(l) {
+		if _, stays := stage.specs[l]; !stays {
 			stage.Removed = append(stage.Removed, l)
 		}
 	}
@@ -72,17 +72,31 @@ func (st *Stage) add(ctx context.Context, spec Spec) error {
 		return errTwice
 	}
 	l := st.set.open[key]
+	if l != nil && !l.Reachable() {
+		l = st.renew(ctx, l)
+	}
 	if l == nil {
 		var err error
 		if l, err = st.open(ctx, spec); err != nil {
 			return err
 		}
-		if st.set.open[l.key] != l {
-			st.Added = append(st.Added, l)
-		}
+	}
+	if st.set.open[l.key] != l {
+		st.Added = append(st.Added, l)
 	}
 	st.next[key], st.specs[l] = l, spec
 	return nil
+}
+
+// renew opens a UNIX socket again whose file has gone, as with a directory that was replaced. Where that fails, it returns the
+// old one: who has connected is served, and nothing else is kept from being changed.
+func (st *Stage) renew(ctx context.Context, lost *Listener) *Listener {
+	l, err := st.listenUnix(ctx, lost.Spec())
+	if err != nil {
+		st.report("clients cannot find a UNIX socket any more, and it cannot be made again", explain(lost.Spec(), err))
+		return lost
+	}
+	return l
 }
 
 // open takes a socket over or makes it. One that is open under another name comes back as it is.
@@ -101,18 +115,22 @@ func (st *Stage) open(ctx context.Context, spec Spec) (*Listener, error) {
 		return l, nil
 	}
 	if spec.Network == networkUnix {
-		inner, path, err := listenUnix(ctx, spec.Address)
-		if err != nil {
-			return nil, err
-		}
-		l := st.set.listener(spec, inner)
-		l.path = path
-		return l, nil
+		return st.listenUnix(ctx, spec)
 	}
 	if inner, err = listenTCP(ctx, spec, false); err != nil {
 		return st.replace(ctx, spec, err)
 	}
 	return st.set.listener(spec, inner), nil
+}
+
+func (st *Stage) listenUnix(ctx context.Context, spec Spec) (*Listener, error) {
+	inner, path, err := listenUnix(ctx, spec.Address)
+	if err != nil {
+		return nil, err
+	}
+	l := st.set.listener(spec, inner)
+	l.path = path
+	return l, nil
 }
 
 // listenTCP opens a TCP socket whose options accepted connections inherit; beside others that share their

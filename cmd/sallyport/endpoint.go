@@ -102,7 +102,7 @@ func (e *endpoint) switchTo(staged *listener.Stage, wanted []listener.Spec, h ht
 	}
 	added, old := staged.Added, e.server
 	staged.Commit()
-	if key == e.key || key != "" && len(added) == 0 { // the same socket, which may have another name
+	if len(added) == 0 && (key != "" || e.key == "") { // the same socket, which may have another name, or none as before
 		e.key = key
 		return
 	}
