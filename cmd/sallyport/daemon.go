@@ -35,6 +35,8 @@ type daemon struct {
 	watcher   *watch.Watcher
 	followed  watch.Set // what is watched
 
+	announced sync.Mutex // one reload at a time that systemd knows of
+
 	// The part of a change that changes anything. Never held while the files of a configuration are read, which can hang.
 	applying sync.Mutex
 

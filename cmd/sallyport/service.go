@@ -65,7 +65,11 @@ func (d *daemon) Metrics() http.Handler { return d.metrics.handler }
 // Reload reads everything anew, as somebody asked for.
 func (d *daemon) Reload(ctx context.Context) admin.Reload { return d.reload(ctx, admin.TriggerRequest) }
 
+// reload changes the state and tells everybody. systemd takes the next READY for the end of the latest reload that was
+// announced, so one is announced only when the one before is over.
 func (d *daemon) reload(ctx context.Context, trigger string) admin.Reload {
+	d.announced.Lock()
+	defer d.announced.Unlock()
 	if !d.isStopping() {
 		d.notify.reloading()
 	}
