@@ -35,7 +35,7 @@ func (d *daemon) change(ctx context.Context, trigger string) admin.Reload {
 		Millis:     time.Since(started).Milliseconds(),
 		Changes:    changes,
 	}
-	d.reloads.add(&result)
+	d.reloads.add(digest(result))
 	d.metrics.reloaded(time.Since(started))
 	return result
 }

@@ -35,12 +35,12 @@ func (p *plan) changes(older *plan) admin.Changes {
 	return c
 }
 
-// bounded cuts a list of changes to what somebody will read.
-func bounded(changes []string) []string {
-	if len(changes) <= mostChanges {
-		return changes
+// bounded cuts a list of changes or problems to what somebody will read.
+func bounded(list []string) []string {
+	if len(list) <= mostChanges {
+		return list
 	}
-	return append(changes[:mostChanges:mostChanges], fmt.Sprintf("and %d more", len(changes)-mostChanges))
+	return append(list[:mostChanges:mostChanges], fmt.Sprintf("and %d more", len(list)-mostChanges))
 }
 
 // logChanges writes a record for each change.

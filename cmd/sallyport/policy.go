@@ -90,7 +90,7 @@ func (d *daemon) policyStatus(inForce *plan) admin.Policy {
 	return s
 }
 
-// mostChanges bounds what is told of a changed policy.
+// mostChanges bounds what is told of what is different, or wrong.
 const mostChanges = 100
 
 // policyChanges says in words what is different from the policy of an older plan; nothing where there was none.

@@ -31,7 +31,7 @@ func (d *daemon) tryAgain(ctx context.Context) {
 	if before == nil || !d.watches() {
 		return
 	}
-	if result := d.change(ctx, admin.TriggerRetry); !sameFailure(before, &result) {
+	if result := d.change(ctx, admin.TriggerRetry); !sameFailure(before, digest(result)) {
 		d.tell(result)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"sallyport/internal/admin"
@@ -88,5 +89,37 @@ func TestRetryUnwatched(t *testing.T) {
 	d.tryAgain(t.Context())
 	if s := d.Status(); s.Generation != 1 || s.LastFailure == nil {
 		t.Errorf("generation %d, failure %v", s.Generation, s.LastFailure)
+	}
+}
+
+// TestManyProblems: a file that is another kind of file has a problem in every line, which must not fill the log.
+func TestManyProblems(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.toml")
+	var log logText
+	d := newDaemon(path, newLogHandler(&log), nil)
+	t.Cleanup(func() {
+		d.sockets.Close()
+		d.serving.Wait()
+	})
+	writePort(t, path, "127.0.0.1:0", "")
+	if first := d.change(t.Context(), admin.TriggerStart); !first.OK {
+		t.Fatal(first.Problems)
+	}
+	var junk strings.Builder
+	for i := range 2 * mostChanges {
+		fmt.Fprintf(&junk, "junk%d = 1\n", i)
+	}
+	writePort(t, path, "127.0.0.1:0", junk.String())
+	if result := d.reload(t.Context(), admin.TriggerRequest); len(result.Problems) != 2*mostChanges {
+		t.Errorf("who asked is told of %d problems, want all", len(result.Problems))
+	}
+	if n := log.count("unknown key"); n != mostChanges || log.count("and 100 more") != 1 {
+		t.Errorf("the log has %d problems, want %d and the number of the others", n, mostChanges)
+	}
+	if n := len(d.Status().LastFailure.Problems); n != mostChanges+1 {
+		t.Errorf("status has %d lines", n)
+	}
+	if d.tryAgain(t.Context()); log.count("reload failed") != 1 {
+		t.Error("the same failure was told of twice")
 	}
 }

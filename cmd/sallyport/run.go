@@ -86,7 +86,7 @@ func (d *daemon) start(ctx context.Context, out io.Writer) error {
 		}
 		return d.abandon(len(first.Problems))
 	}
-	for _, warning := range first.Warnings {
+	for _, warning := range bounded(first.Warnings) {
 		d.log.Warn("configuration", "problem", warning)
 	}
 	plan := d.inForce()

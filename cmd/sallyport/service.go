@@ -81,13 +81,20 @@ func (d *daemon) reload(ctx context.Context, trigger string) admin.Reload {
 	return result
 }
 
+// digest is what the log and status have of a reload: a file that is another kind of file can have a problem in every line.
+func digest(result admin.Reload) *admin.Reload {
+	result.Problems, result.Warnings, result.Ending = bounded(result.Problems), bounded(result.Warnings), bounded(result.Ending)
+	return &result
+}
+
 // tell logs what came of a reload.
 func (d *daemon) tell(result admin.Reload) {
-	for _, warning := range result.Warnings {
+	short := digest(result)
+	for _, warning := range short.Warnings {
 		d.log.Warn("configuration", "problem", warning)
 	}
 	if !result.OK {
-		for _, problem := range result.Problems {
+		for _, problem := range short.Problems {
 			d.log.Error("configuration", "problem", problem)
 		}
 		d.log.Error("reload failed, nothing changed", "trigger", result.Trigger, "generation", result.Generation, "problems", len(result.Problems))
