@@ -72,7 +72,7 @@ func (g *Giving) Yield(state []byte) error {
 }
 
 // Commit gives the sockets away for good: if it returns nil, the taker serves.
-func (g *Giving) Commit() error { return g.wire.send(kindDone, nil, nil, g.patience.Switch) }
+func (g *Giving) Commit() error { return g.wire.sendSign(kindDone) }
 
 // Abort tells the taker that it gets nothing, and why.
 func (g *Giving) Abort(reason string) { g.wire.giveUp(reason) }

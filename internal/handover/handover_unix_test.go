@@ -435,3 +435,30 @@ func TestRefusalReachesTheTaker(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestTakerWakesUp: a taker that was asleep while the giver gave up and went on must not take that for the giver's end, or both
+// would accept.
+func TestTakerWakesUp(t *testing.T) {
+	for name, next := range map[string]func(*Taking) error{
+		"before take":  func(t *Taking) error { _, err := t.Take(); return err },
+		"before ready": (*Taking).Ready,
+	} {
+		t.Run(name, func(t *testing.T) {
+			giver, taker := pair(t)
+			at, err := newWire(giver)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := newWire(taker)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at.giveUp("it took too long")
+			giver.Close()
+			err = next(&Taking{wire: w, patience: Patience{}.orDefault()})
+			if refused, ok := errors.AsType[*Refusal](err); !ok || refused.Reason != "it took too long" {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

@@ -102,20 +102,20 @@ func (t *Taking) Giver() Process { return t.giver }
 // Take has the giver accept no more connections and returns what it knew last. [ErrGone] means that the sockets are
 // the taker's now, and nothing else is left.
 func (t *Taking) Take() (state []byte, err error) {
-	if err := t.wire.send(kindTake, nil, nil, t.patience.Hello); err != nil {
+	if err := t.wire.sendSign(kindTake); err != nil && !errors.Is(err, ErrGone) {
 		return nil, err
 	}
-	return t.wire.awaitBare(kindState, t.patience.Switch)
+	return t.wire.awaitLate(kindState, t.patience.Switch) // or the reason for which it has gone
 }
 
 // Ready says that nothing can fail any more and blocks until the giver has decided: nil and [ErrGone] mean that the sockets are
 // the taker's, and so does [os.ErrDeadlineExceeded]: a giver that is asleep finds, when it wakes, that they have been taken. After
 // any other error they are not.
 func (t *Taking) Ready() error {
-	if err := t.wire.send(kindReady, nil, nil, t.patience.Switch); err != nil {
+	if err := t.wire.sendSign(kindReady); err != nil && !errors.Is(err, ErrGone) {
 		return err
 	}
-	_, err := t.wire.awaitBare(kindDone, t.patience.Switch)
+	_, err := t.wire.awaitLate(kindDone, t.patience.Switch) // or the reason for which it has gone
 	return err
 }
 

@@ -153,12 +153,21 @@ func (w *wire) send(k kind, value any, files []*os.File, patience time.Duration)
 	return w.sendRaw(k, payload, files, patience)
 }
 
+// sendSign writes a message without a payload, and without a deadline: its few bytes always fit, and a process that slept through
+// a deadline would take them for unsent.
+func (w *wire) sendSign(k kind) error { return w.sendRaw(k, nil, nil, 0) }
+
+// sendRaw writes a message; without a deadline if patience is 0.
 func (w *wire) sendRaw(k kind, payload []byte, files []*os.File, patience time.Duration) error {
 	message, err := encode(k, payload)
 	if err != nil {
 		return err
 	}
-	if err := w.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+	var deadline time.Time
+	if patience > 0 {
+		deadline = time.Now().Add(patience)
+	}
+	if err := w.conn.SetWriteDeadline(deadline); err != nil {
 		return err
 	}
 	if err := writeWithFiles(w.conn, message, files); err != nil {
