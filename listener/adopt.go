@@ -4,15 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"strconv"
+	"strings"
 )
 
 // Handed is a listening socket that another process opened and hands over.
 type Handed struct {
 	Key     string // of the Spec that it was opened for
 	Foreign bool   // see [Listener.Foreign]
+	Found   bool   // whoever hands it over has just seen that a UNIX socket's file is its own
 	File    *os.File
 }
 
@@ -27,10 +30,17 @@ func (s *Set) Adopt(sockets []Handed) {
 	s.adopted = append(s.adopted, sockets...)
 }
 
-// Own says that no other process has the open sockets any more, so that Close removes the files of UNIX sockets again.
+// Own says that no other process has the open sockets any more, so that Close removes the files of UNIX sockets again. The files
+// of those that were handed over and are not used go now.
 func (s *Set) Own() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, file := range s.orphans {
+		if err := file.remove(); err != nil {
+			s.Log.Warn("the file of a UNIX socket is left", slog.String(keyAddress, file.path), slog.Any(keyError, err))
+		}
+	}
+	s.orphans = nil
 	for _, l := range s.open {
 		l.mu.Lock()
 		l.handed = false
@@ -89,6 +99,21 @@ func existing(spec Spec) *socketFile {
 		return nil
 	}
 	return &socketFile{path: path, made: found}
+}
+
+// abandoned returns the files of the sockets that were handed over and are not among the open ones. The other process may
+// go on with them yet. The lock is held.
+func (s *Set) abandoned() (files []*socketFile) {
+	for _, handed := range s.adopted {
+		network, path, _ := strings.Cut(handed.Key, " ")
+		if network != networkUnix || !handed.Found || handed.Foreign || s.open[handed.Key] != nil {
+			continue
+		}
+		if file := existing(Spec{Network: network, Address: path}); file != nil {
+			files = append(files, file)
+		}
+	}
+	return files
 }
 
 // disown closes the descriptors that were handed over; listeners have duplicates. The lock is held.

@@ -139,6 +139,52 @@ func TestAdoptClosesTheUnused(t *testing.T) {
 	}
 }
 
+// TestAdoptRemovesFileOfTheUnused: it goes once it is certain that the other process does not go on, unless it is
+// somebody else's by then.
+func TestAdoptRemovesFileOfTheUnused(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		found   bool
+		replace bool
+		stays   bool
+	}{
+		{name: "handed over", found: true},
+		{name: "from a store, where the file may be anybody's", stays: true},
+		{name: "replaced", found: true, replace: true, stays: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path, spec := socketPath(t)
+			before, after := &Set{}, &Set{}
+			defer after.Close()
+			open(t, before, spec)
+			handed := handOver(t, before)
+			handed[0].Found = tt.found
+			after.Adopt(handed)
+			open(t, after, local("b"))
+			if !exists(path) {
+				t.Error("the file is gone, although the other process may go on")
+			}
+			before.Close()
+			if tt.replace {
+				other := path + ".other"
+				open(t, &Set{}, Spec{Network: "unix", Address: other})
+				if err := os.Rename(other, path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			after.Own()
+			if exists(path) != tt.stays {
+				t.Errorf("the file is there: %t", !tt.stays)
+			}
+		})
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
 func TestKeptFileSurvives(t *testing.T) {
 	path, spec := socketPath(t)
 	set := &Set{}

@@ -26,6 +26,7 @@ type Set struct {
 	spare   *spare
 	passed  []passedSocket
 	adopted []Handed
+	orphans []*socketFile // of adopted sockets that are not used
 	paused  bool
 	open    map[string]*Listener // by key
 	pending *Stage

@@ -180,6 +180,7 @@ func (st *Stage) Commit() {
 	}
 	st.report("an inherited descriptor could not be closed", closeFiles(s.remaining(nil)))
 	s.passed = nil
+	s.orphans = append(s.orphans, s.abandoned()...)
 	st.report("a descriptor that was handed over could not be closed", s.disown())
 }
 

@@ -72,7 +72,7 @@ func (o socketOwner) handed(sockets []handover.Socket) []listener.Handed {
 	var own []listener.Handed
 	for _, s := range sockets {
 		if key, ok := strings.CutPrefix(s.Name, o.name+" "); ok {
-			own = append(own, listener.Handed{Key: key, Foreign: s.Foreign, File: s.File})
+			own = append(own, listener.Handed{Key: key, Foreign: s.Foreign, Found: true, File: s.File})
 		}
 	}
 	return own
