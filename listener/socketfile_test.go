@@ -204,3 +204,32 @@ func TestUnixAbortRemovesFile(t *testing.T) {
 		t.Errorf("the file is left: %v", err)
 	}
 }
+
+// TestUnixFileGoneWithClients: a socket whose file was removed gets a new one with the next stage, whoever had connected is served, and where
+// it cannot be made, the old socket stays.
+func TestUnixFileGoneWithClients(t *testing.T) {
+	path, spec := socketPath(t)
+	set := &Set{}
+	defer set.Close()
+	old := open(t, set, spec)
+	waiting := connectTo(t, old)
+	defer waiting.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	next := open(t, set, spec)
+	if next == old || !answers(t, next) {
+		t.Error("the socket cannot be found")
+	}
+	conn, err := old.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	if open(t, set, spec) != next {
+		t.Error("the socket was given up for none")
+	}
+}

@@ -29,7 +29,8 @@ type Stage struct {
 	reserved []reservation
 }
 
-// Stage opens the wanted sockets that are not open yet, and UNIX sockets whose file has gone once more.
+// Stage opens the wanted sockets that are not open yet, and UNIX sockets that nobody can find any more because their file
+// has gone.
 //
 // If any cannot be opened, those that could are closed again, nothing has changed, and the error joins one
 // [*OpenError] for each that failed. The context bounds the resolution of names only.

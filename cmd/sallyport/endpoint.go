@@ -22,7 +22,6 @@ type endpoint struct {
 	log     *slog.Logger
 	sockets listener.Set
 	server  *http.Server // nil while it is off
-	key     string       // of its socket
 	handler atomic.Pointer[http.Handler]
 }
 
@@ -96,18 +95,13 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (e *endpoint) switchTo(staged *listener.Stage, wanted []listener.Spec, h http.Handler) {
 	e.handler.Store(&h)
-	key := ""
-	if len(wanted) > 0 {
-		key = wanted[0].Key()
-	}
 	added, old := staged.Added, e.server
 	staged.Commit()
-	if len(added) == 0 && (key != "" || e.key == "") { // the same socket, which may have another name, or none as before
-		e.key = key
+	if len(wanted) > 0 && len(added) == 0 { // the same socket, which may have another name
 		return
 	}
-	e.server, e.key = nil, key
-	if key != "" {
+	e.server = nil
+	if len(wanted) > 0 {
 		e.server = admin.Server(e)
 		for _, l := range added {
 			e.restrict(l.Spec())

@@ -38,6 +38,9 @@ func (d *daemon) meet(next *plan) {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 		return // nobody runs, or it was killed
 	}
+	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EINVAL) {
+		return // there can be no such socket, as this process is about to find for its own
+	}
 	if err != nil {
 		d.log.Warn("it is not known whether another process runs", "error", err)
 		return

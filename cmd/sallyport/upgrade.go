@@ -103,7 +103,7 @@ func (d *daemon) upgrade() {
 	case d.isStopping():
 		d.log.Warn("upgrade ignored: this process is draining")
 		return
-	case len(d.rendezvous.sockets.Listeners()) == 0:
+	case !d.canBeMet():
 		d.log.Error("upgrade failed, everything goes on", "error", "there is no socket in the state directory at which a new process could take over")
 		return
 	}
@@ -127,6 +127,15 @@ func (d *daemon) upgrade() {
 		}
 		d.log.Error("upgrade failed, everything goes on", "program", d.next.program, "to_pid", pid, "error", err)
 	}()
+}
+
+// canBeMet reports whether a new process can find this one; if the file at which it would has gone, it is made again.
+func (d *daemon) canBeMet() bool {
+	d.applying.Lock()
+	defer d.applying.Unlock()
+	d.rendezvous.stage(d.stateDir(), d.path)()
+	open := d.rendezvous.sockets.Listeners()
+	return len(open) > 0 && open[0].Reachable()
 }
 
 func (d *daemon) wasHandedOver() bool {
