@@ -462,3 +462,30 @@ func TestTakerWakesUp(t *testing.T) {
 		})
 	}
 }
+
+// TestGiverSleeps: the taker of a giver that is asleep stays there for it as long as that takes, or it would wake up to find
+// nobody, and go on beside the taker.
+func TestGiverSleeps(t *testing.T) {
+	giver, taker := pair(t)
+	w, err := newWire(taker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taking := &Taking{wire: w, patience: short}
+	if err := taking.Ready(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Ready = %v", err)
+	}
+	settled := make(chan error, 1)
+	go func() { settled <- taking.Settled(0) }()
+	at, err := newWire(giver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := at.awaitLate(kindReady, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	giver.Close()
+	if err := <-settled; err != nil {
+		t.Errorf("Settled = %v", err)
+	}
+}

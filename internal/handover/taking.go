@@ -119,9 +119,10 @@ func (t *Taking) Ready() error {
 	return err
 }
 
-// Settled blocks until the giver has nothing left to do about the handover, at most for the given time.
+// Settled blocks until the giver has nothing left to do about the handover, at most for the given time, without a limit if
+// that is 0.
 func (t *Taking) Settled(patience time.Duration) error {
-	if err := t.wire.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := t.wire.conn.SetReadDeadline(deadline(patience)); err != nil {
 		return err
 	}
 	n, files, err := t.wire.receive(make([]byte, 1))

@@ -163,17 +163,21 @@ func (w *wire) sendRaw(k kind, payload []byte, files []*os.File, patience time.D
 	if err != nil {
 		return err
 	}
-	var deadline time.Time
-	if patience > 0 {
-		deadline = time.Now().Add(patience)
-	}
-	if err := w.conn.SetWriteDeadline(deadline); err != nil {
+	if err := w.conn.SetWriteDeadline(deadline(patience)); err != nil {
 		return err
 	}
 	if err := writeWithFiles(w.conn, message, files); err != nil {
 		return fmt.Errorf("%s: %w", k, gone(err))
 	}
 	return nil
+}
+
+// deadline is when patience ends; never if it is 0.
+func deadline(patience time.Duration) (at time.Time) {
+	if patience != 0 {
+		at = time.Now().Add(patience)
+	}
+	return at
 }
 
 // giveUp says why this side goes no further. The other one may be gone already.
