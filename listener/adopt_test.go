@@ -5,9 +5,11 @@ package listener
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -136,6 +138,21 @@ func TestAdoptClosesTheUnused(t *testing.T) {
 	if client, err := net.Dial("tcp", a.Addr().String()); err == nil {
 		client.Close()
 		t.Error("the unused socket still takes connections")
+	}
+}
+
+// TestAdoptOverlap: the socket in the way is that of the process that hands over, and no stranger's.
+func TestAdoptOverlap(t *testing.T) {
+	before, after := &Set{}, &Set{}
+	defer before.Close()
+	defer after.Close()
+	at := open(t, before, local("a")).Addr().(*net.TCPAddr)
+	handed := handOver(t, before)
+	handed[0].Key = Spec{Network: "tcp", Address: at.String()}.Key()
+	after.Adopt(handed)
+	_, err := after.Stage(context.Background(), []Spec{{Network: "tcp4", Address: fmt.Sprintf("0.0.0.0:%d", at.Port)}})
+	if want := "the process that hands over has " + at.String(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
 	}
 }
 

@@ -26,6 +26,12 @@ func (st *Stage) explain(spec Spec, err error) *OpenError {
 			explained.Hint = fmt.Sprintf("this process itself has the socket %q from systemd; one of the two must go", socket.file.Name())
 		}
 	}
+	for _, handed := range st.set.adopted {
+		network, address, _ := strings.Cut(handed.Key, " ")
+		if reachOfKey(network, address).meets(want) {
+			explained.Hint = fmt.Sprintf("the process that hands over has %s, which overlaps; a reload of that one makes the change without a restart", address)
+		}
+	}
 	return explained
 }
 
