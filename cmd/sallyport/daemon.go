@@ -55,7 +55,7 @@ type daemon struct {
 type succession struct {
 	takeover   *takeover // while this process starts and another one runs
 	rendezvous *rendezvous
-	next       *upgrade // starts the process that takes over from this one
+	successor  *successor // starts the process that takes over from this one
 	store      *descriptorStore
 	up         chan struct{} // closed when the start is over
 	handed     chan struct{} // closed when another process has taken over
@@ -78,7 +78,7 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 		watcher:  watch.New(log, watch.Options{}),
 		succession: succession{
 			rendezvous: &rendezvous{log: log},
-			next:       newUpgrade(),
+			successor:  newSuccessor(),
 			store:      store,
 			up:         make(chan struct{}),
 			handed:     make(chan struct{}),

@@ -11,7 +11,7 @@ import (
 func (d *daemon) end(sig os.Signal, signals *signals) error {
 	timeout := d.stop()
 	if !d.wasHandedOver() {
-		d.next.end()
+		d.successor.end()
 	}
 	d.notify.stopping()
 	d.log.Info("draining", "signal", sig.String(), "sessions", d.server.Sessions(), "timeout", timeout.String())

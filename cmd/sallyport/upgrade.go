@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// upgrade starts this program anew, as the file of its name is now, to take over from this process.
-type upgrade struct {
+// successor starts this program anew, as the file of its name is now, to take over from this process.
+type successor struct {
 	program string   // path; empty if it is not known
 	args    []string // with the program's name
 	env     []string
@@ -21,10 +21,10 @@ type upgrade struct {
 	child *os.Process // while one is under way
 }
 
-// newUpgrade remembers what to start. It is called at the start, since a binary that has been replaced cannot be found
+// newSuccessor remembers what to start. It is called at the start, since a binary that has been replaced cannot be found
 // through the process any more.
-func newUpgrade() *upgrade {
-	return &upgrade{program: ownProgram(), args: os.Args, env: heirEnvironment(os.Environ())}
+func newSuccessor() *successor {
+	return &successor{program: ownProgram(), args: os.Args, env: heirEnvironment(os.Environ())}
 }
 
 // ownProgram is the path by which this program was started, if that leads to it: a symbolic link that will lead to the next
@@ -60,40 +60,40 @@ func heirEnvironment(env []string) []string {
 }
 
 // start starts the program and returns how to wait for its end. It fails while one is under way.
-func (u *upgrade) start() (pid int, wait func() error, err error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.child != nil {
-		return u.child.Pid, nil, errUpgrading
+func (s *successor) start() (pid int, wait func() error, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.child != nil {
+		return s.child.Pid, nil, errUpgrading
 	}
-	if u.program == "" {
+	if s.program == "" {
 		return 0, nil, errors.New("this program's file is not known")
 	}
-	cmd := &exec.Cmd{Path: u.program, Args: u.args, Env: u.env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	cmd := &exec.Cmd{Path: s.program, Args: s.args, Env: s.env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	if err := cmd.Start(); err != nil {
 		return 0, nil, err
 	}
-	u.child = cmd.Process
+	s.child = cmd.Process
 	return cmd.Process.Pid, func() error {
-		defer u.over()
+		defer s.over()
 		return cmd.Wait()
 	}, nil
 }
 
 var errUpgrading = errors.New("one is under way")
 
-func (u *upgrade) over() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.child = nil
+func (s *successor) over() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.child = nil
 }
 
 // end ends a process that is under way: it must not outlive the wish that there be none.
-func (u *upgrade) end() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.child != nil {
-		_ = u.child.Signal(syscall.SIGTERM) // fails only if it has ended already
+func (s *successor) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.child != nil {
+		_ = s.child.Signal(syscall.SIGTERM) // fails only if it has ended already
 	}
 }
 
@@ -107,16 +107,16 @@ func (d *daemon) upgrade() {
 		d.log.Error("upgrade failed, everything goes on", "error", "there is no socket in the state directory at which a new process could take over")
 		return
 	}
-	pid, wait, err := d.next.start()
+	pid, wait, err := d.successor.start()
 	switch {
 	case errors.Is(err, errUpgrading):
 		d.log.Warn("upgrade ignored: one is under way", "to_pid", pid)
 		return
 	case err != nil:
-		d.log.Error("upgrade failed, everything goes on", "program", d.next.program, "error", err)
+		d.log.Error("upgrade failed, everything goes on", "program", d.successor.program, "error", err)
 		return
 	}
-	d.log.Info("upgrading", "program", d.next.program, "to_pid", pid)
+	d.log.Info("upgrading", "program", d.successor.program, "to_pid", pid)
 	go func() {
 		err := wait()
 		if d.wasHandedOver() {
@@ -125,7 +125,7 @@ func (d *daemon) upgrade() {
 		if err == nil {
 			err = errors.New("it ended without having taken over")
 		}
-		d.log.Error("upgrade failed, everything goes on", "program", d.next.program, "to_pid", pid, "error", err)
+		d.log.Error("upgrade failed, everything goes on", "program", d.successor.program, "to_pid", pid, "error", err)
 	}()
 }
 
