@@ -33,7 +33,7 @@ func (d *daemon) read() reading {
 		if !r.watches() || r.before.Covers(r.set) {
 			break
 		}
-		r.before = d.watcher.Snapshot(r.set)
+		r.before = d.watcher.Snapshot(union(d.followed, r.set)) // both are followed if this fails
 	}
 	return r
 }
