@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -33,10 +34,11 @@ func (n *notifier) reloading() {
 func (n *notifier) stopping() { n.send(sd.SdNotifyStopping) }
 
 func (n *notifier) send(state string) {
-	if n.muted.Load() {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" || n.muted.Load() {
 		return
 	}
-	if _, err := sd.SdNotify(false, state); err != nil {
+	if err := notifyWithFile(socket, state, nil); err != nil { // within a second: no reload waits for a manager that does not read
 		n.log.Warn("systemd could not be notified", "error", err)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
@@ -54,4 +55,23 @@ func TestReloadsAreAnnouncedInTurn(t *testing.T) {
 	if diff := cmp.Diff([]string{"RELOADING=1", "READY=1", "RELOADING=1", "READY=1"}, told); diff != "" {
 		t.Errorf("notices (-want +got):\n%s", diff)
 	}
+}
+
+// TestManagerThatDoesNotRead keeps nobody waiting for good.
+func TestManagerThatDoesNotRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	systemd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer systemd.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	log := new(logText)
+	n := &notifier{log: slog.New(slog.NewTextHandler(log, nil))}
+	for range 10_000 { // more than a queue holds
+		if n.ready(); log.has("could not be notified") {
+			return
+		}
+	}
+	t.Error("the queue is never full, so nothing was tested")
 }
