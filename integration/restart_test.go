@@ -79,6 +79,7 @@ type dialers struct {
 	stop    atomic.Bool
 	tried   atomic.Int64
 	lost    chan error
+	losses  int // once they have ended
 	clients sync.WaitGroup
 }
 
@@ -150,20 +151,21 @@ func (s *dialers) end(t *testing.T) {
 	s.clients.Wait()
 	close(s.lost)
 	for err := range s.lost {
+		s.losses++
 		t.Errorf("lost: %v", err)
 	}
-	t.Logf("%d connections attempted", s.tried.Load())
 }
 
-// TestRestartsUnderLoad connects without a pause through ten restarts, started anew and by SIGUSR2 in turn, and one in between that fails.
+// TestStormRestarts connects without a pause through many restarts, started anew and by SIGUSR2 in turn, and one in between that fails.
 // No connection is refused, reset or answered wrongly, and sessions that were there before the first restart live through all of them.
-func TestRestartsUnderLoad(t *testing.T) {
+func TestStormRestarts(t *testing.T) {
 	r := startRestartable(t)
 	established := []net.Conn{dial(t, r.values["plain"], ""), r.ca.dialTLS(t, r.values["secure"], nil)}
 	clients := startDialers(r)
 	pid := r.cmd.Process.Pid
 	var runs []*process
-	for i := range 10 {
+	restarts := storms(10, 100)
+	for i := range restarts {
 		switch {
 		case i%2 == 1:
 			syscall.Kill(pid, syscall.SIGUSR2)
@@ -183,6 +185,7 @@ func TestRestartsUnderLoad(t *testing.T) {
 		exchange(t, established[len(established)-1], "new\n")
 	}
 	clients.end(t)
+	t.Logf("storm: %d connections attempted during %d restarts and one that failed; lost: %d", clients.tried.Load(), restarts, clients.losses)
 	for _, conn := range established {
 		conn.Close()
 	}
