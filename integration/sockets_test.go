@@ -107,6 +107,7 @@ func tryDial(t *testing.T, address, source string) (*net.TCPConn, error) {
 // exchange sends a message and expects it back.
 func exchange(t *testing.T, conn net.Conn, message string) {
 	t.Helper()
+	conn.SetDeadline(time.Now().Add(3 * patience))
 	if _, err := io.WriteString(conn, message); err != nil {
 		t.Fatalf("send %q: %v", message, err)
 	}
