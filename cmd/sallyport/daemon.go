@@ -48,6 +48,7 @@ type daemon struct {
 	plan     *plan // in force
 	number   uint64
 	reloads  history
+	warned   []string // what the log has of the configuration in force
 	stopping bool
 }
 

@@ -86,9 +86,7 @@ func (d *daemon) start(ctx context.Context, out io.Writer) error {
 		}
 		return d.abandon(len(first.Problems))
 	}
-	for _, warning := range bounded(first.Warnings) {
-		d.log.Warn("configuration", "problem", warning)
-	}
+	d.warn(digest(first))
 	plan := d.inForce()
 	d.log.Info("started", "version", version(), "pid", os.Getpid(), "config", d.path,
 		"ports", len(plan.ports), "max_connections", plan.maxConnections, "policy", plan.policyLine())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"slices"
 
 	"sallyport/internal/admin"
 )
@@ -90,9 +91,7 @@ func digest(result admin.Reload) *admin.Reload {
 // tell logs what came of a reload.
 func (d *daemon) tell(result admin.Reload) {
 	short := digest(result)
-	for _, warning := range short.Warnings {
-		d.log.Warn("configuration", "problem", warning)
-	}
+	d.warn(short)
 	if !result.OK {
 		for _, problem := range short.Problems {
 			d.log.Error("configuration", "problem", problem)
@@ -102,4 +101,18 @@ func (d *daemon) tell(result admin.Reload) {
 	}
 	logChanges(d.log, &result.Changes)
 	d.log.Info("reloaded", "trigger", result.Trigger, "generation", result.Generation, "changes", len(result.All()), "duration_ms", result.Millis, "policy", d.inForce().policyLine())
+}
+
+// warn logs the warnings of a reload, without those that were there before: a rule without an owner is no news each time
+// that a certificate is renewed.
+func (d *daemon) warn(r *admin.Reload) {
+	d.mu.Lock()
+	fresh := slices.DeleteFunc(slices.Clone(r.Warnings), func(w string) bool { return slices.Contains(d.warned, w) })
+	if d.warned = slices.Concat(d.warned, fresh); r.OK {
+		d.warned = r.Warnings
+	}
+	d.mu.Unlock()
+	for _, warning := range fresh {
+		d.log.Warn("configuration", "problem", warning)
+	}
 }
