@@ -3,9 +3,11 @@
 package integration
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,7 +22,18 @@ func (s *site) inMounts(t *testing.T, script string) {
 		t.Skip("mounting needs root")
 	}
 	need(t, "mount")
-	s.start(t, need(t, "unshare"), "--mount", "--propagation", "private", "/bin/sh", "-ec", script+"\nexec \"$@\"", "sh")
+	s.start(t, unshare(t, "--mount", "--propagation", "private"), "--mount", "--propagation", "private", "/bin/sh", "-ec", script+"\nexec \"$@\"", "sh")
+}
+
+// unshare returns the program that makes namespaces, if it can make those of these flags here: in a container or a changed root
+// it may not.
+func unshare(t *testing.T, flags ...string) string {
+	t.Helper()
+	program := need(t, "unshare")
+	if out, err := exec.Command(program, append(flags, "true")...).CombinedOutput(); err != nil {
+		t.Skipf("no such namespace can be made here: %s", bytes.TrimSpace(out))
+	}
+	return program
 }
 
 // seen returns a path as the running program sees it.
@@ -147,7 +160,7 @@ func TestWatchLimit(t *testing.T) {
 				t.Skip("this kernel has no such limit for a user namespace")
 			}
 			s := newSite(t, layouts[0], "100ms")
-			s.start(t, need(t, "unshare"), "--user", "--map-root-user", "/bin/sh", "-ec",
+			s.start(t, unshare(t, "--user", "--map-root-user"), "--user", "--map-root-user", "/bin/sh", "-ec",
 				"echo 0 >/proc/sys/user/"+test.limit+"\nexec \"$@\"", "sh")
 			s.out.waitLine(t, test.hint)
 			if now := s.status(t).Watch; now.Deaf == 0 || now.Error == "" {

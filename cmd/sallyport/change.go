@@ -72,7 +72,11 @@ func (d *daemon) apply(ctx context.Context, next *plan, selfMade *certs.Credenti
 		return errs
 	}
 	defer stage.Abort()
-	switchEndpoint, problem := d.endpoint.stage(next.config, d, loggedLocks{d.lockouts, d.log, d.kept})
+	locks := loggedLocks{d.lockouts, d.log, d.kept}
+	switchEndpoint, problem := d.endpoint.stage(next.config, d, locks)
+	for problem != nil && d.mayYetGo() {
+		switchEndpoint, problem = d.endpoint.stage(next.config, d, locks)
+	}
 	if problem != nil {
 		problems = append(problems, *problem)
 		if !problem.Warning {

@@ -55,6 +55,7 @@ type daemon struct {
 // succession is what a restart without loss takes, at its two ends.
 type succession struct {
 	takeover   *takeover // while this process starts and another one runs
+	killed     time.Time // when the one before was found to have been; zero: it was not
 	rendezvous *rendezvous
 	successor  *successor // starts the process that takes over from this one
 	store      *descriptorStore

@@ -17,6 +17,9 @@ func (d *daemon) stage(ctx context.Context, next *plan) (*listener.Stage, config
 		wanted = append(wanted, next.ports[i].spec)
 	}
 	stage, err := d.sockets.Stage(ctx, wanted)
+	for err != nil && d.mayYetGo() {
+		stage, err = d.sockets.Stage(ctx, wanted)
+	}
 	if err == nil {
 		return stage, nil
 	}

@@ -35,8 +35,12 @@ func (d *daemon) meet(next *plan) {
 		return
 	}
 	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).Dial("unix", path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return // nobody runs, or it was killed
+	if errors.Is(err, fs.ErrNotExist) {
+		return // nobody runs
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		d.killed = time.Now() // some time before
+		return
 	}
 	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EINVAL) {
 		return // there can be no such socket, as this process is about to find for its own
@@ -49,6 +53,9 @@ func (d *daemon) meet(next *plan) {
 	if err != nil {
 		_ = conn.Close()
 		d.log.Warn("nothing is handed over", "error", err)
+		if errors.Is(err, handover.ErrGone) {
+			d.killed = time.Now()
+		}
 		return
 	}
 	d.takeover = &takeover{conn: conn.(*net.UnixConn), taking: taking, sockets: len(sockets)}
@@ -56,6 +63,19 @@ func (d *daemon) meet(next *plan) {
 		owner.set.Pause() // what it opens from here on accepts nothing before Resume
 		owner.set.Adopt(owner.handed(sockets))
 	}
+}
+
+// dyingTime is ample for the kernel to close what a killed process had open.
+const dyingTime = 2 * time.Second
+
+// mayYetGo waits a little and reports true as long as an address that is in use may be that of a process that was killed: its
+// sockets close one after the other.
+func (d *daemon) mayYetGo() bool {
+	if d.killed.IsZero() || time.Since(d.killed) > dyingTime {
+		return false
+	}
+	<-time.After(20 * time.Millisecond)
+	return true
 }
 
 func self() handover.Process { return handover.Process{PID: os.Getpid(), Version: version()} }
