@@ -17,8 +17,10 @@ import (
 	"time"
 )
 
+var givenAddresses sync.Map // by freeAddress
+
 // freeAddress returns a loopback address nobody listens on. Its port lies below the ephemeral range, where no
-// kernel-chosen client port can take it in the meantime.
+// kernel-chosen client port can take it in the meantime. It is not returned again.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 200 {
@@ -28,7 +30,9 @@ func freeAddress(t *testing.T) string {
 			continue
 		}
 		ln.Close()
-		return address
+		if _, taken := givenAddresses.LoadOrStore(address, true); !taken {
+			return address
+		}
 	}
 	t.Fatal("no free port below 32768")
 	return ""
