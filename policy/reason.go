@@ -80,6 +80,19 @@ const (
 	UpstreamUnresolved  Reason = "upstream_unresolved"
 	UpstreamTLS         Reason = "upstream_tls"
 	UpstreamHeader      Reason = "upstream_header"
+	UpstreamDown        Reason = "upstream_down"
+	UpstreamQueue       Reason = "upstream_queue"
+)
+
+// Why a connection to the upstream has no source port, where there is a client-side port definition.
+const (
+	SourceExhausted  Reason = "upstream_source_exhausted"
+	SourceQueue      Reason = "upstream_source_queue"
+	SourceTaken      Reason = "upstream_source_taken"
+	SourceInUse      Reason = "upstream_source_in_use"
+	SourceAbsent     Reason = "upstream_source_absent"
+	SourcePrivileged Reason = "upstream_source_privileged"
+	SourceFamily     Reason = "upstream_source_family"
 )
 
 // Why an established session ended.
@@ -92,6 +105,7 @@ const (
 	PeerDead         Reason = "peer_dead"
 	Superseded       Reason = "superseded"
 	PolicyChange     Reason = "policy_change"
+	Failover         Reason = "failover"
 	IdleTimeout      Reason = "idle_timeout"
 	HalfCloseTimeout Reason = "half_close_timeout"
 	LifetimeLimit    Reason = "lifetime_limit"
@@ -160,6 +174,16 @@ func Reasons() []Explanation {
 		{UpstreamUnresolved, "the upstream's name could not be resolved"},
 		{UpstreamTLS, "the TLS handshake with the upstream failed: its certificate, name, version or answer"},
 		{UpstreamHeader, "the PROXY header could not be written to the upstream"},
+		{UpstreamDown, "refused at once: no endpoint of the upstream is healthy; status says what is wrong with each"},
+		{UpstreamQueue, "refused: too many sessions wait to be connected to the upstream's endpoint already (max_dials, dial_queue)"},
+		{SourceExhausted, "every source port of the range is in use towards this destination, and none came free within wait"},
+		{SourceQueue, "too many sessions wait for a source port of the range already"},
+		{SourceTaken, "another program has the source port, or every port of the range; pins belong outside the ephemeral range"},
+		{SourceInUse, "the kernel still has a connection from the source port to this destination, and it did not end within wait"},
+		{SourceAbsent, "the source address is not an address of this host"},
+		{SourcePrivileged, "source ports below 1024 take a privilege that the process does not have"},
+		{SourceFamily, "no address of the upstream is of the source address' family, IPv4 or IPv6"},
+		{Failover, "the endpoint of the session failed or was switched away from, and on_failover is \"close\""},
 		{EndOfStream, "both sides ended their streams in order"},
 		{Truncated, "a TLS peer closed its connection without close_notify; its data may be incomplete"},
 		{Reset, "one side reset its connection; the reset was passed on"},

@@ -51,25 +51,6 @@ type SNI struct {
 	Upstream *Upstream // nil: the application's
 }
 
-// Upstream is where the bytes of a session go.
-type Upstream struct {
-	Primary       Located[Endpoint]
-	TLS           *UpstreamTLS // nil: plaintext
-	ProxyProtocol ProxyVersion
-}
-
-// UpstreamTLS says how TLS is spoken to an upstream.
-type UpstreamTLS struct {
-	ServerName Located[string] // checked against the certificate; defaults to the endpoint's host
-
-	// Credentials hold the client certificate, if there is one, and the
-	// trusted CA; without a CA the system's roots are meant.
-	Credentials Credentials
-
-	ALPN []string // offered, in order of preference
-	Pos  Position
-}
-
 // Mode is how a port treats the first bytes of a client.
 type Mode string
 
