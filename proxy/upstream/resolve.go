@@ -50,7 +50,7 @@ func NewResolver(lookup Lookup) *Resolver {
 // address is its own answer.
 func (r *Resolver) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{addr}, nil
+		return []netip.Addr{addr.Unmap()}, nil
 	}
 	known, ok := r.known(host)
 	if ok && time.Since(known.at) < resolveFresh {
