@@ -146,8 +146,11 @@ func (d *decoder) notList(n *node, f field) {
 	if f.one {
 		wanted = "a string or a list of strings"
 	}
-	if n.kind == kindString {
+	switch {
+	case n.kind == kindString:
 		hint = "write it in brackets: [" + quoteCut(n.text, 60) + "]"
+	case f.one && n.kind == kindInteger:
+		hint = quotesHint(n)
 	}
 	d.mistyped(n, wanted, hint)
 }
