@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"slices"
+
+	"sallyport/internal/config"
 )
 
 // Descriptors that are needed beside sessions: standard streams, the poller, the spare for accept, the admin
@@ -23,7 +26,8 @@ func (p *planner) capacity() {
 	perSession, ports := 2, 0
 	for _, app := range p.plan.config.Applications {
 		ports += len(app.Ports)
-		if app.Upstream.Primary.Value.Network == "builtin" {
+		builtin := func(e config.Located[config.Endpoint]) bool { return e.Value.Network == "builtin" }
+		if slices.ContainsFunc(app.Upstream.Endpoints(), builtin) {
 			perSession = 3 // its other end is ours as well
 		}
 	}

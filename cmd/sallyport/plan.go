@@ -195,7 +195,7 @@ func (p *planner) upstream(name string, upstream *config.Upstream) {
 		return
 	}
 	target := targetPlan{upstream: upstream, name: name}
-	target.client = certs.Client{ServerName: upstream.TLS.ServerName.Value, ALPN: upstream.TLS.ALPN}
+	target.client = certs.Client{ServerName: upstream.TLS.NameOf(upstream.Endpoints()[0].Value), ALPN: upstream.TLS.ALPN}
 	if creds := p.credentials(upstream.TLS.Credentials, certs.ForClient); creds != nil {
 		target.client.Trust = creds.Trust
 		target.client.Certificates = creds.Certificates

@@ -23,7 +23,7 @@ type Upstream struct {
 	MaxDials  int // connections being made to one endpoint at once
 	DialQueue int // connections that wait for their turn to be made, for each endpoint
 
-	Health *Health // nil: no active checks
+	Health *Health // nil: not configured, see HealthOrDefault and ActiveChecks
 	Source *Source // nil: the system chooses address and port
 
 	TLS           *UpstreamTLS // nil: plaintext
@@ -41,6 +41,21 @@ func (u *Upstream) Endpoints() []Located[Endpoint] {
 	return []Located[Endpoint]{u.Primary}
 }
 
+// ActiveChecks reports whether endpoints are asked whether they are well. Otherwise their health is what sessions
+// meet: a firewall that opens the pinned ports of a source alone lets no check out that has none of its own.
+func (u *Upstream) ActiveChecks() bool {
+	return u.Health != nil && (u.Source == nil || len(u.Source.Ports) == 0 || len(u.Source.HealthPorts) > 0)
+}
+
+// HealthOrDefault returns Health, or what counts where it is not configured: health that is judged by sessions alone
+// rises, falls and pauses as well.
+func (u *Upstream) HealthOrDefault() Health {
+	if u.Health != nil {
+		return *u.Health
+	}
+	return defaultHealth()
+}
+
 // Health says how an endpoint is asked whether it is well.
 type Health struct {
 	Interval time.Duration
@@ -55,12 +70,12 @@ type Health struct {
 // Source is the client-side port definition at the client: what connections to an upstream are bound to.
 type Source struct {
 	Addresses   []Located[netip.Addr] // at most one of each family; none: the system chooses
-	Ports       []policy.PortRange    // none: the system chooses
+	Ports       []policy.PortRange    // in order and merged, as all three; none: the system chooses
 	BackupPorts []policy.PortRange    // towards the backup; none: as Ports
 	HealthPorts []policy.PortRange    // of active health checks; none: there are no active checks if there are Ports
 	Wait        time.Duration         // for a port to come free
 
-	// Where the keys are, for who finds something wrong with them on this host.
+	// Where the keys are and what they say, for who finds something wrong with them on this host.
 	At, PortsAt, BackupPortsAt, HealthPortsAt Located[string]
 }
 

@@ -71,6 +71,8 @@ func (c *checker) file(raw *rawFile) *Config {
 	cfg.Admin = c.admin(raw.Admin, cfg.Host.StateDir)
 	cfg.Log = c.log(raw.Log)
 	cfg.Applications = c.applications(raw, cfg.Host)
+	c.shared(cfg.Applications)
+	c.listened(cfg.Applications)
 	return cfg
 }
 

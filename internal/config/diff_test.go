@@ -69,6 +69,21 @@ func TestDiff(t *testing.T) {
 		{"TLS to the upstream", replace("[[application.port]]\nid = \"p\"", "[application.upstream.tls]\nserver_name = \"s\"\n[[application.port]]\nid = \"p\""), []Change{
 			{"", "application a: upstream.tls added: server_name s"},
 		}},
+		{"a backup", replace(`"127.0.0.1:2020"`, "\"127.0.0.1:2020\"\nupstream.backup = \"127.0.0.1:3020\"\nupstream.standby = \"hot\"\nupstream.failback_hold = \"1m\""), []Change{
+			{"", "application a: upstream.backup: set to 127.0.0.1:3020"},
+			{"", "application a: upstream.standby: warm is now hot"},
+			{"", "application a: upstream.failback_hold: 30s is now 1m"},
+		}},
+		{"servers in parallel", replace(`primary = "127.0.0.1:2020"`, `parallel = ["127.0.0.1:2020", "127.0.0.1:2019"]`), []Change{
+			{"", "application a: upstream.parallel: 127.0.0.1:2020, 127.0.0.1:2019 added"},
+			{"", "application a: upstream.primary: 127.0.0.1:2020 removed"},
+		}},
+		{"checks of the default", replace(`"127.0.0.1:2020"`, "\"127.0.0.1:2020\"\nupstream.health = {}"), []Change{
+			{"", "application a: upstream.health added"},
+		}},
+		{"a source", replace(`"127.0.0.1:2020"`, "\"127.0.0.1:2020\"\nupstream.source = { ports = \"20001-20004, 20011\", wait = \"5s\" }"), []Change{
+			{"", `application a: upstream.source added: ports "20001-20004, 20011", wait 5s`},
+		}},
 		{"a server name", replace(`"x.pem"`, `"y.pem"`), []Change{{"a/q", "port a/q: sni x.example.com: certificate: x.pem is now y.pem"}}},
 		{"a port less, another in its place", replace(`id = "p"`, `id = "n"`), []Change{
 			{"a/p", "port a/p removed"},
@@ -87,6 +102,29 @@ func TestDiff(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Source ports and checks are compared key by key.
+func TestDiffOfSource(t *testing.T) {
+	base := strings.Replace(diffBase, `"127.0.0.1:2020"`,
+		`"a:1"
+[application.upstream.source]
+address = "10.2.0.5"
+ports = "20001-20004"
+[application.upstream.health]`, 1)
+	changed := strings.NewReplacer(`"10.2.0.5"`, `["10.2.0.5", "2001:db8::5"]`, `"20001-20004"`, `["20001-20004", "20011"]
+wait = "5s"
+health_ports = "20021"`, "[application.upstream.health]", "[application.upstream.health]\nfall = 5").Replace(base)
+	want := []Change{
+		{"", "application a: upstream.health.fall: 3 is now 5"},
+		{"", "application a: upstream.source.address: 2001:db8::5 added"},
+		{"", "application a: upstream.source.ports: 20011 added"},
+		{"", "application a: upstream.source.health_ports: set to 20021"},
+		{"", "application a: upstream.source.wait: 2s is now 5s"},
+	}
+	if diff := cmp.Diff(want, Diff(mustParse(t, base), mustParse(t, changed))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -4,13 +4,22 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"sallyport/policy"
 )
+
+// sameValues compares what has no fields to compare by.
+var sameValues = cmp.Options{
+	cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}),
+	cmp.Comparer(func(a, b *regexp.Regexp) bool { return a == b || a != nil && b != nil && a.String() == b.String() }),
+}
 
 func FuzzParse(f *testing.F) {
 	data, err := os.ReadFile(reference)
@@ -20,6 +29,11 @@ func FuzzParse(f *testing.F) {
 	f.Add(data)
 	f.Add(example.ReplaceAll(data, []byte("$1$2")))
 	f.Add([]byte(levels))
+	contract, err := os.ReadFile("testdata/contract.toml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(contract)
 	archives, _ := filepath.Glob("testdata/mistakes/*.txtar")
 	for _, path := range archives {
 		data, err := os.ReadFile(path)
@@ -48,7 +62,7 @@ func fuzzParse(t *testing.T, data []byte) {
 	if diff := cmp.Diff(problems, sameProblems); diff != "" {
 		t.Errorf("problems differ from run to run:\n%s", diff)
 	}
-	if diff := cmp.Diff(cfg, again, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+	if diff := cmp.Diff(cfg, again, sameValues); diff != "" {
 		t.Errorf("configurations differ from run to run:\n%s", diff)
 	}
 	if cfg != nil {
@@ -61,7 +75,7 @@ func fuzzParse(t *testing.T, data []byte) {
 	}
 	// What no editor shows changes nothing.
 	marked, _ := Parse("config.toml", slices.Concat([]byte("\ufeff"), data, []byte("\n# end\n")))
-	if diff := cmp.Diff(cfg, marked, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+	if diff := cmp.Diff(cfg, marked, sameValues); diff != "" {
 		t.Errorf("a byte order mark and a comment change the configuration:\n%s", diff)
 	}
 	complete(t, cfg, problems)
@@ -92,9 +106,10 @@ func complete(t *testing.T, cfg *Config, problems Problems) {
 		t.Error("no application")
 	}
 	for _, app := range cfg.Applications {
-		if app.Name.Value == "" || app.Upstream.Primary.Value.Network == "" || len(app.Ports) == 0 {
+		if app.Name.Value == "" || len(app.Upstream.Endpoints()) == 0 || len(app.Ports) == 0 {
 			t.Errorf("an incomplete application: %+v", app)
 		}
+		completeUpstream(t, &app.Upstream)
 		for _, p := range app.Ports {
 			if p.Listen.Value.Network == "" || p.Mode.Value == "" || p.TLSProfile.Level == "" || p.ClientAuth.Value == "" {
 				t.Errorf("an incomplete port: %+v", p)
@@ -104,4 +119,70 @@ func complete(t *testing.T, cfg *Config, problems Problems) {
 			}
 		}
 	}
+}
+
+func completeUpstream(t *testing.T, u *Upstream) {
+	t.Helper()
+	for _, e := range u.Endpoints() {
+		if e.Value.Network == "" || u.Source != nil && e.Value.Network != "tcp" {
+			t.Errorf("an endpoint that cannot be reached: %+v", e)
+		}
+	}
+	if u.Standby.Value == "" || u.Failback.Value == "" || u.OnFailover.Value == "" || u.Balance.Value == "" || u.MaxDials < 1 || u.DialQueue < 0 {
+		t.Errorf("an incomplete upstream: %+v", u)
+	}
+	if h := u.HealthOrDefault(); h.Interval < shortestInterval || h.Timeout <= 0 || h.Rise < 1 || h.Fall < 1 {
+		t.Errorf("incomplete health: %+v", h)
+	}
+	if u.Source == nil {
+		return
+	}
+	if len(u.Source.Addresses) == 0 && len(u.Source.Ports) == 0 || len(u.Source.Addresses) > 2 {
+		t.Errorf("a source of %v and %v", u.Source.Addresses, u.Source.Ports)
+	}
+	for _, backup := range []bool{false, true} {
+		if both, found := common(u.Source.PortsFor(backup), u.Source.HealthPorts); found {
+			t.Errorf("%s is for sessions and checks", both)
+		}
+	}
+}
+
+// What is read as ports is what was written, in order and without a port twice.
+func FuzzSourcePorts(f *testing.F) {
+	for _, text := range []string{"20001", "20001-20004, 20011", " 1 , 65535", "3-4,1-2", "1-65535,7", "", ",", "0", "65536", "2-1", "1-2-3"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		ranges, flaw := parsePorts(text)
+		if flaw != nil {
+			if flaw.message == "" || len(ranges) > 0 {
+				t.Fatalf("%q: %+v with %v", text, flaw, ranges)
+			}
+			return
+		}
+		merged := merge(ranges)
+		var texts []string
+		for i, r := range merged {
+			if i > 0 && int(r.First) <= int(merged[i-1].Last)+1 {
+				t.Errorf("%v is not merged", merged)
+			}
+			texts = append(texts, r.String())
+		}
+		again, flaw := parsePorts(strings.Join(texts, ", "))
+		if diff := cmp.Diff(merged, again); diff != "" || flaw != nil {
+			t.Errorf("%q is read otherwise when it is written again: %+v (-want +got):\n%s", text, flaw, diff)
+		}
+		if both, ok := common(merged, ranges); !ok || !slices.ContainsFunc(ranges, func(r policy.PortRange) bool { return r.Contains(both.First) }) {
+			t.Errorf("%v and %v have nothing in common", merged, ranges)
+		}
+		ports := make(map[uint16]bool)
+		for _, r := range ranges {
+			for port := int(r.First); port <= int(r.Last); port++ {
+				ports[uint16(port)] = true
+			}
+		}
+		if size(merged) != len(ports) {
+			t.Errorf("%v has %d ports, want %d", merged, size(merged), len(ports))
+		}
+	})
 }

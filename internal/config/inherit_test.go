@@ -171,8 +171,8 @@ func TestServerNamesAreLowerCase(t *testing.T) {
 }
 
 func TestServerNameOfUpstreamDefaultsToItsHost(t *testing.T) {
-	tls := parse(t, levels).Applications[1].Upstream.TLS
-	if tls.ServerName.Value != "b.example.com" || tls.ServerName.Set {
-		t.Errorf("server name = %+v", tls.ServerName)
+	u := parse(t, levels).Applications[1].Upstream
+	if got := u.TLS.NameOf(u.Primary.Value); got != "b.example.com" || u.TLS.ServerName.Set {
+		t.Errorf("server name = %q, written %+v", got, u.TLS.ServerName)
 	}
 }

@@ -45,6 +45,19 @@ func (c *checker) count(l Located[int64]) Located[int] {
 	return document.At(l, 0)
 }
 
+// atLeast takes an integer that has no other meaning than how many.
+func (c *checker) atLeast(l Located[int64], least int) int {
+	switch {
+	case l.Value < int64(least):
+		c.report(l.Problem(fmt.Sprintf("%d is too small", l.Value), fmt.Sprintf("at least %d", least)))
+		return least
+	case l.Value > math.MaxInt32:
+		c.report(l.Problem(fmt.Sprintf("%d is too large", l.Value), fmt.Sprintf("at most %d", math.MaxInt32)))
+		return least
+	}
+	return int(l.Value)
+}
+
 // duration takes a duration that may be zero.
 func (c *checker) duration(l Located[time.Duration]) time.Duration {
 	if l.Value < 0 {

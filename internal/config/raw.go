@@ -102,30 +102,39 @@ type rawApplication struct {
 
 type rawUpstream struct {
 	document.Table
-	Primary       Located[string] `toml:"primary"`
-	ProxyProtocol Located[string] `toml:"proxy_protocol"`
-	TLS           *rawUpstreamTLS `toml:"tls"`
-
-	_      struct{}  `toml:"backup" later:"for now an application has one endpoint: primary"`
-	_      struct{}  `toml:"parallel" later:"for now an application has one endpoint: primary"`
-	_      struct{}  `toml:"standby" later:"for now an application has one endpoint: primary"`
-	_      struct{}  `toml:"balance" later:"for now an application has one endpoint: primary"`
-	_      struct{}  `toml:"failback" later:"for now an application has one endpoint: primary"`
-	_      struct{}  `toml:"failback_hold" later:"for now an application has one endpoint: primary"`
-	_      struct{}  `toml:"on_failover" later:"for now an application has one endpoint: primary"`
-	Health rawHealth `toml:"health" later:"health checks come with a later release"`
-	_      struct{}  `toml:"source" later:"client-side port definitions come with a later release"`
+	Primary       Located[string]        `toml:"primary"`
+	Backup        Located[string]        `toml:"backup"`
+	Parallel      document.List          `toml:"parallel"`
+	Standby       Located[string]        `toml:"standby" default:"warm"`
+	Failback      Located[string]        `toml:"failback" default:"auto"`
+	FailbackHold  Located[time.Duration] `toml:"failback_hold" default:"30s"`
+	OnFailover    Located[string]        `toml:"on_failover" default:"close"`
+	Balance       Located[string]        `toml:"balance" default:"least_connections"`
+	MaxDials      Located[int64]         `toml:"max_dials" default:"64"`
+	DialQueue     Located[int64]         `toml:"dial_queue" default:"1024"`
+	ProxyProtocol Located[string]        `toml:"proxy_protocol"`
+	Health        *rawHealth             `toml:"health"`
+	Source        *rawSource             `toml:"source"`
+	TLS           *rawUpstreamTLS        `toml:"tls"`
 }
 
-// rawHealth is refused as a whole. Its keys are known all the same, so that a
-// file written for a later release is checked as far as possible today.
 type rawHealth struct {
-	Interval Located[time.Duration] `toml:"interval"`
-	Timeout  Located[time.Duration] `toml:"timeout"`
-	Rise     Located[int64]         `toml:"rise"`
-	Fall     Located[int64]         `toml:"fall"`
+	document.Table
+	Interval Located[time.Duration] `toml:"interval" default:"2s"`
+	Timeout  Located[time.Duration] `toml:"timeout" default:"1s"`
+	Rise     Located[int64]         `toml:"rise" default:"2"`
+	Fall     Located[int64]         `toml:"fall" default:"3"`
 	Send     Located[string]        `toml:"send"`
 	Expect   Located[string]        `toml:"expect"`
+}
+
+type rawSource struct {
+	document.Table
+	Address     document.List          `toml:"address" one:"true"`
+	Ports       document.List          `toml:"ports" one:"true"`
+	BackupPorts document.List          `toml:"backup_ports" one:"true"`
+	HealthPorts document.List          `toml:"health_ports" one:"true"`
+	Wait        Located[time.Duration] `toml:"wait" default:"2s"`
 }
 
 type rawUpstreamTLS struct {

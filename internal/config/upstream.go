@@ -1,9 +1,7 @@
 package config
 
 import (
-	"fmt"
-	"net/netip"
-	"regexp"
+	"slices"
 	"strings"
 
 	"sallyport/internal/config/document"
@@ -14,25 +12,55 @@ const ftpControl = ":21"
 
 // upstream validates an upstream; level names it for its credentials.
 func (c *checker) upstream(raw *rawUpstream, level string) Upstream {
-	c.health(raw.Health)
 	u := Upstream{
-		Primary:       c.primary(raw.Primary),
+		MaxDials:      c.atLeast(raw.MaxDials, 1),
+		DialQueue:     c.atLeast(raw.DialQueue, 0),
 		ProxyProtocol: c.proxyVersion(raw.ProxyProtocol),
 	}
-	if u.Primary.Value.Network == "builtin" && u.ProxyProtocol != ProxyNone {
+	c.endpoints(raw, &u)
+	c.redundancy(raw, &u)
+	if raw.Health != nil {
+		u.Health = c.health(raw.Health)
+	}
+	if raw.Source != nil {
+		c.source(raw, &u)
+	}
+	if speaks(u.Endpoints(), "builtin") && u.ProxyProtocol != ProxyNone {
 		c.report(raw.ProxyProtocol.Problem("a built-in server takes no PROXY header", "remove it"))
 	}
 	if raw.TLS != nil {
-		u.TLS = c.upstreamTLS(raw.TLS, u.Primary.Value, level)
+		u.TLS = c.upstreamTLS(raw.TLS, u.Endpoints(), level)
 	}
 	return u
 }
 
-func (c *checker) primary(raw Located[string]) Located[Endpoint] {
-	if !raw.Set {
-		c.report(raw.Problem("missing", endpointForms))
-		return document.At(raw, Endpoint{})
+// endpoints validates which servers there are.
+func (c *checker) endpoints(raw *rawUpstream, u *Upstream) {
+	switch {
+	case !raw.Primary.Set && !raw.Parallel.Set:
+		c.report(raw.Primary.Problem("missing", endpointForms))
+	case raw.Primary.Set && raw.Parallel.Set:
+		c.report(raw.Parallel.Problem("set beside primary",
+			"a primary with its backup, or several servers in parallel: one or the other"))
+	case len(raw.Parallel.Value) == 1:
+		c.report(raw.Parallel.Problem("a single server is parallel to nothing",
+			"write primary = "+quotedList([]string{raw.Parallel.Value[0].Value})))
 	}
+	u.Primary = document.At(raw.Primary, Endpoint{})
+	if raw.Primary.Set {
+		u.Primary = c.endpoint(raw.Primary)
+	}
+	u.Backup = document.At(raw.Backup, Endpoint{})
+	if raw.Backup.Set {
+		u.Backup = c.endpoint(raw.Backup)
+	}
+	for _, l := range raw.Parallel.Value {
+		u.Parallel = append(u.Parallel, c.endpoint(l))
+	}
+	c.distinct(u.Endpoints())
+}
+
+func (c *checker) endpoint(raw Located[string]) Located[Endpoint] {
 	endpoint, f := parseEndpoint(c.dir, raw.Value)
 	if f != nil {
 		c.report(raw.Problem(f.message, f.hint))
@@ -45,6 +73,38 @@ func (c *checker) primary(raw Located[string]) Located[Endpoint] {
 	return document.At(raw, endpoint)
 }
 
+// distinct refuses an endpoint that is there twice: it fails when it fails.
+func (c *checker) distinct(endpoints []Located[Endpoint]) {
+	seen := make(map[string]Located[Endpoint])
+	for _, e := range endpoints {
+		if e.Value == (Endpoint{}) {
+			continue // not valid, and reported
+		}
+		name := destination(e.Value)
+		if before, ok := seen[name]; ok {
+			c.report(e.Problem("is the same server as "+lastPart(before.Key), "see "+before.Pos.String()))
+			continue
+		}
+		seen[name] = e
+	}
+}
+
+// destination is the same for two spellings of one endpoint: host names have no case (RFC 4343).
+func destination(e Endpoint) string {
+	if e.Network == "tcp" {
+		return strings.ToLower(e.Address)
+	}
+	return e.String()
+}
+
+// lastPart returns what a key is called in its table.
+func lastPart(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
+
+// speaks reports whether any of the endpoints is of a network.
+func speaks(endpoints []Located[Endpoint], network string) bool {
+	return slices.ContainsFunc(endpoints, func(e Located[Endpoint]) bool { return e.Value.Network == network })
+}
+
 func (c *checker) proxyVersion(raw Located[string]) ProxyVersion {
 	switch choose(c, raw, "v1", "v2").Value {
 	case "v1":
@@ -54,88 +114,4 @@ func (c *checker) proxyVersion(raw Located[string]) ProxyVersion {
 	default:
 		return ProxyNone
 	}
-}
-
-// health looks at the one mistake of a later release's keys that is worth
-// knowing of today.
-func (c *checker) health(raw rawHealth) {
-	if _, err := regexp.Compile(raw.Expect.Value); err != nil {
-		c.report(raw.Expect.Problem(
-			strings.TrimPrefix(err.Error(), "error parsing regexp: "), "the syntax is that of https://go.dev/s/re2syntax"))
-	}
-}
-
-func (c *checker) upstreamTLS(raw *rawUpstreamTLS, to Endpoint, level string) *UpstreamTLS {
-	t := &UpstreamTLS{
-		ServerName:  raw.ServerName,
-		Credentials: c.clientGroup(raw.rawGroup, level),
-		ALPN:        c.alpn(raw.ALPN),
-		Pos:         raw.Pos,
-	}
-	switch {
-	case to.Network == "builtin":
-		c.report(raw.Problem("a built-in server speaks no TLS", "remove [application.upstream.tls]"))
-	case t.ServerName.Set:
-		c.verifiedName(t.ServerName)
-	case to.Network == "unix":
-		c.report(raw.ServerName.Problem("missing: a UNIX socket has no host name to check the certificate against",
-			"set the name that is in the server's certificate"))
-	default:
-		t.ServerName.Value = to.Host()
-	}
-	return t
-}
-
-// verifiedName takes what a certificate can be checked against: a name or an
-// address, but no pattern.
-func (c *checker) verifiedName(l Located[string]) {
-	if ip, err := netip.ParseAddr(l.Value); err == nil && ip.Zone() == "" {
-		return
-	}
-	if strings.Contains(l.Value, "*") {
-		c.report(l.Problem(fmt.Sprintf("%q is a pattern", l.Value), "set the one name that is expected of the server"))
-		return
-	}
-	if f := nameFlaw(l.Value); f != nil {
-		c.report(l.Problem(f.message, f.hint))
-	}
-}
-
-// ownPort refuses an application that passes its connections to itself, which
-// would go round until no descriptor is left.
-func (c *checker) ownPort(app Application) {
-	upstreams := []Located[Endpoint]{app.Upstream.Primary}
-	for _, p := range app.Ports {
-		for _, s := range p.SNI {
-			if s.Upstream != nil {
-				upstreams = append(upstreams, s.Upstream.Primary)
-			}
-		}
-	}
-	for _, to := range upstreams {
-		for _, p := range app.Ports {
-			if reaches(to.Value, p.Listen.Value) {
-				c.report(to.Problem(fmt.Sprintf("is the application's own port %q", p.Name()),
-					"name the server behind it; when both are on one host, they need different ports"))
-				break
-			}
-		}
-	}
-}
-
-// reaches reports whether dialling the endpoint certainly ends at the address.
-func reaches(to Endpoint, at Address) bool {
-	if to.Network == "unix" {
-		return at == (Address{"unix", to.Address})
-	}
-	listening, ok := at.tcp()
-	dialled, err := netip.ParseAddrPort(strings.Replace(to.Address, "localhost:", "127.0.0.1:", 1))
-	if !ok || err != nil || listening.Port() != dialled.Port() {
-		return false
-	}
-	if dialled.Addr() == listening.Addr() {
-		return true
-	}
-	return dialled.Addr().IsLoopback() && (everything(listening.Addr()) ||
-		listening.Addr().IsUnspecified() && listening.Addr().Is4() == dialled.Addr().Is4())
 }

@@ -1,0 +1,116 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"sallyport/policy"
+)
+
+// pins are source ports towards one endpoint.
+type pins struct {
+	upstream  *Upstream
+	owner     string // of the upstream, for messages: application "a"
+	at        Located[string]
+	addresses []Located[netip.Addr] // none: the system chooses
+	ports     []policy.PortRange
+	checks    bool   // that only ask whether the endpoint is well
+	to        string // as of destination
+}
+
+// shared warns of source ports that two upstreams have in part. The pool gives no port away twice, and equal ranges are
+// shared on purpose; some ports of a range in another look like a slip.
+func (c *checker) shared(applications []Application) {
+	towards := make(map[string][]pins) // the different ones
+	warned := make(map[[2]string]bool)
+	for _, p := range pinsOf(applications) {
+		known := false
+		for _, q := range towards[p.to] {
+			pair := [2]string{p.at.Key, q.at.Key}
+			both, overlap := p.overlap(q)
+			switch {
+			case p.upstream == q.upstream || !overlap:
+			case p.checks == q.checks && slices.Equal(p.ports, q.ports):
+				known = known || slices.Equal(addresses(p.addresses), addresses(q.addresses))
+			case !warned[pair]:
+				warned[pair] = true
+				c.report(p.at.Warning(
+					fmt.Sprintf("overlaps in %s with %s of %s, and both go to %s", both, lastPart(q.at.Key), q.owner, p.to),
+					"see "+q.at.Pos.String()+"; "+p.sharing(q)))
+			}
+		}
+		if !known {
+			towards[p.to] = append(towards[p.to], p)
+		}
+	}
+}
+
+// sharing says what to do about an overlap.
+func (p pins) sharing(q pins) string {
+	if p.checks != q.checks {
+		return "checks and sessions would wait for each other"
+	}
+	return "name the same ports in both to share them, or different ones"
+}
+
+// overlap returns ports that both have, from what may be the same address.
+func (p pins) overlap(q pins) (policy.PortRange, bool) {
+	same := len(p.addresses) == 0 || len(q.addresses) == 0
+	for _, a := range p.addresses {
+		b, ok := ofFamily(q.addresses, a.Value)
+		same = same || ok && a.Value == b
+	}
+	if !same {
+		return policy.PortRange{}, false
+	}
+	return common(p.ports, q.ports)
+}
+
+func addresses(located []Located[netip.Addr]) []netip.Addr {
+	all := make([]netip.Addr, len(located))
+	for i, l := range located {
+		all[i] = l.Value
+	}
+	return all
+}
+
+// pinsOf returns those of all upstreams, in the order of the file.
+func pinsOf(applications []Application) []pins {
+	var all []pins
+	for i := range applications {
+		app := &applications[i]
+		all = append(all, app.Upstream.pins(applicationLevel(app.Name.Value))...)
+		for j := range app.Ports {
+			for _, s := range app.Ports[j].SNI {
+				if s.Upstream != nil {
+					all = append(all, s.Upstream.pins(sniLevel(s.Names, portLevel(app.Ports[j].Name())))...)
+				}
+			}
+		}
+	}
+	return all
+}
+
+func (u *Upstream) pins(owner string) []pins {
+	if u.Source == nil {
+		return nil
+	}
+	s := u.Source
+	var all []pins
+	add := func(at Located[string], ports []policy.PortRange, checks bool, e Endpoint) {
+		if len(ports) > 0 && e.Network == "tcp" {
+			all = append(all, pins{u, owner, at, s.Addresses, ports, checks, destination(e)})
+		}
+	}
+	for _, e := range u.Endpoints() {
+		payload := s.PortsAt
+		backup := u.Backup.Set && e.Key == u.Backup.Key
+		if backup && len(s.BackupPorts) > 0 {
+			payload = s.BackupPortsAt
+		}
+		add(payload, s.PortsFor(backup), false, e.Value)
+		add(s.HealthPortsAt, s.HealthPorts, true, e.Value)
+	}
+	return all
+}
