@@ -69,7 +69,7 @@ type rawLimits struct {
 	MaxLifetime      Located[time.Duration] `toml:"max_lifetime" default:"0s"`
 	DrainTimeout     Located[time.Duration] `toml:"drain_timeout" default:"30s"`
 	HandoverTimeout  Located[time.Duration] `toml:"handover_timeout" default:"0s"`
-	DeadPeerTimeout  Located[time.Duration] `toml:"dead_peer_timeout" default:"30s"`
+	DeadPeerTimeout  Located[time.Duration] `toml:"dead_peer_timeout" default:"9s"`
 }
 
 type rawReload struct {
