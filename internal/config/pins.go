@@ -13,10 +13,11 @@ type pins struct {
 	upstream  *Upstream
 	owner     string // of the upstream, for messages: application "a"
 	at        Located[string]
-	addresses []Located[netip.Addr] // none: the system chooses
+	addresses []netip.Addr // those that may be used towards the endpoint; none: the system chooses
 	ports     []policy.PortRange
-	checks    bool   // that only ask whether the endpoint is well
-	to        string // as of destination
+	checks    bool       // that only ask whether the endpoint is well
+	to        string     // as of destination
+	literal   netip.Addr // of the endpoint; the zero one if it has a name
 }
 
 // shared warns of source ports that two upstreams have in part. The pool gives no port away twice, and equal ranges are
@@ -32,7 +33,7 @@ func (c *checker) shared(applications []Application) {
 			switch {
 			case p.upstream == q.upstream || !overlap:
 			case p.checks == q.checks && slices.Equal(p.ports, q.ports):
-				known = known || slices.Equal(addresses(p.addresses), addresses(q.addresses))
+				known = known || slices.Equal(p.addresses, q.addresses)
 			case !warned[pair]:
 				warned[pair] = true
 				c.report(p.at.Warning(
@@ -56,23 +57,12 @@ func (p pins) sharing(q pins) string {
 
 // overlap returns ports that both have, from what may be the same address.
 func (p pins) overlap(q pins) (policy.PortRange, bool) {
-	same := len(p.addresses) == 0 || len(q.addresses) == 0
-	for _, a := range p.addresses {
-		b, ok := ofFamily(q.addresses, a.Value)
-		same = same || ok && a.Value == b
-	}
+	same := len(p.addresses) == 0 || len(q.addresses) == 0 ||
+		slices.ContainsFunc(p.addresses, func(a netip.Addr) bool { return slices.Contains(q.addresses, a) })
 	if !same {
 		return policy.PortRange{}, false
 	}
 	return common(p.ports, q.ports)
-}
-
-func addresses(located []Located[netip.Addr]) []netip.Addr {
-	all := make([]netip.Addr, len(located))
-	for i, l := range located {
-		all[i] = l.Value
-	}
-	return all
 }
 
 // pinsOf returns those of all upstreams, in the order of the file.
@@ -99,8 +89,11 @@ func (u *Upstream) pins(owner string) []pins {
 	s := u.Source
 	var all []pins
 	add := func(at Located[string], ports []policy.PortRange, checks bool, e Endpoint) {
-		if len(ports) > 0 && e.Network == "tcp" {
-			all = append(all, pins{u, owner, at, s.Addresses, ports, checks, destination(e)})
+		literal, _ := netip.ParseAddr(e.Host())
+		from := s.towards(literal)
+		unusable := s.At.Set && len(from) == 0 // and reported
+		if len(ports) > 0 && e.Network == "tcp" && !unusable {
+			all = append(all, pins{u, owner, at, from, ports, checks, destination(e), literal})
 		}
 	}
 	for _, e := range u.Endpoints() {
@@ -111,6 +104,17 @@ func (u *Upstream) pins(owner string) []pins {
 		}
 		add(payload, s.PortsFor(backup), false, e.Value)
 		add(s.HealthPortsAt, s.HealthPorts, true, e.Value)
+	}
+	return all
+}
+
+// towards returns the addresses that connections to an endpoint come from: of its family, if it is a literal address.
+func (s *Source) towards(literal netip.Addr) []netip.Addr {
+	var all []netip.Addr
+	for _, l := range s.Addresses {
+		if !literal.IsValid() || l.Value.Is4() == literal.Is4() {
+			all = append(all, l.Value)
+		}
 	}
 	return all
 }

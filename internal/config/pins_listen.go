@@ -46,26 +46,34 @@ func (s *sockets) inTheWay(p pins, numbers []uint16) (worst Problem, found bool)
 // takes reports a port that is listened on where connections are bound to it.
 func (b *bindings) takes(p pins, number uint16) (Problem, bool) {
 	for _, from := range p.addresses {
-		if other, taken := b.overlapping(from.Value); taken {
-			return p.at.Problem(fmt.Sprintf("%s listens on %d, so no connection can be bound to it", other.owner, number),
+		if other, taken := b.overlapping(from); taken {
+			return p.refused(other, number), true
+		}
+	}
+	if len(p.addresses) == 0 {
+		return b.mayTake(p, number)
+	}
+	return Problem{}, false
+}
+
+// mayTake is takes where the system chooses the address.
+func (b *bindings) mayTake(p pins, number uint16) (Problem, bool) {
+	for _, at := range slices.SortedFunc(maps.Keys(b.at), netip.Addr.Compare) {
+		other := b.at[at]
+		switch {
+		case !everything(at) && p.literal.IsValid() && p.literal.Is4() != at.Is4():
+		case at.IsUnspecified():
+			return p.refused(other, number), true
+		case !at.IsLoopback(): // from there nothing goes to other hosts
+			return p.at.Warning(fmt.Sprintf("%s listens on %d, and connections from %s cannot be bound to it", other.owner, number, at),
 				"see "+other.address.Pos.String()+"; use other source ports"), true
 		}
 	}
-	if len(p.addresses) > 0 {
-		return Problem{}, false
-	}
-	other, taken := b.overlapping(netip.IPv6Unspecified())
-	if !taken {
-		return Problem{}, false
-	}
-	at, _ := other.address.Value.tcp()
-	switch {
-	case everything(at.Addr()), at.Addr().IsUnspecified():
-		return p.at.Problem(fmt.Sprintf("%s listens on %d, so no connection can be bound to it", other.owner, number),
-			"see "+other.address.Pos.String()+"; use other source ports"), true
-	case at.Addr().IsLoopback():
-		return Problem{}, false // connections to other hosts come from elsewhere
-	}
-	return p.at.Warning(fmt.Sprintf("%s listens on %d, and connections from %s cannot be bound to it", other.owner, number, at.Addr()),
-		"see "+other.address.Pos.String()+"; use other source ports"), true
+	return Problem{}, false
+}
+
+// refused says that no connection can be bound to a port.
+func (p pins) refused(listening socket, number uint16) Problem {
+	return p.at.Problem(fmt.Sprintf("%s listens on %d, so no connection can be bound to it", listening.owner, number),
+		"see "+listening.address.Pos.String()+"; use other source ports")
 }
