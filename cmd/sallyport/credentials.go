@@ -76,8 +76,8 @@ func located(c config.Credentials, err *certs.FileError) config.Located[string] 
 	return config.Located[string]{}
 }
 
-func values(list []config.Located[string]) []string {
-	var plain []string
+func values[T any](list []config.Located[T]) []T {
+	var plain []T
 	for _, l := range list {
 		plain = append(plain, l.Value)
 	}

@@ -53,13 +53,14 @@ type planner struct {
 	places *config.PolicyFiles
 }
 
-// sources read files into plans, and share between plans what did not change.
+// sources are what plans are made from: files, of which plans share what did not change, and the host.
 type sources struct {
 	configs config.Loader
 	certs   *certs.Loader
+	host    host
 }
 
-func newSources() *sources { return &sources{certs: certs.NewLoader()} }
+func newSources() *sources { return &sources{certs: certs.NewLoader(), host: thisHost()} }
 
 // drawUp reads path and every file that it names. The plan is nil if the file itself could not be read; it must not be
 // used if there are errors among the problems.
@@ -78,6 +79,7 @@ func drawUp(path string, from *sources) *planner {
 		p.application(&cfg.Applications[i])
 	}
 	p.development()
+	p.pins(from.host)
 	if sound {
 		p.policy()
 	} else {
