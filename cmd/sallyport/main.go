@@ -73,6 +73,7 @@ func rootCommand() *cobra.Command {
 a client, and decides for every connection whether it may pass. One file says everything:
 
   sallyport check  --config config.toml    find what is wrong with it
+  sallyport doctor --config config.toml    find what is in its way on this host
   sallyport run    --config config.toml    serve
   sallyport reload --config config.toml    make the running one read it again
   sallyport status --config config.toml    ask the running one how it is
@@ -87,7 +88,7 @@ The config.toml that comes with sallyport documents every key.`,
 	}
 	root.SetVersionTemplate("sallyport {{.Version}}\n")
 	root.AddCommand(runCommand(), checkCommand(), reloadCommand(), statusCommand(), versionCommand(),
-		explainCommand(), policyCommand(), suggestCommand(), lockoutsCommand(), unlockCommand())
+		explainCommand(), doctorCommand(), policyCommand(), suggestCommand(), lockoutsCommand(), unlockCommand())
 	return root
 }
 
