@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -26,11 +27,26 @@ Nothing is opened, written or connected to. The exit code is 0 if run would star
 and with --strict also 1 if there are warnings. Rules that expire within 14 days are warned of;
 --fail-on-expiring takes those within its time, and those that have expired already, for errors.
 
+With --pair, compare with the configuration of the redundant partner, which clients turn to when this
+half fails: applications by name, ports by id, upstreams, source ports and policies. Each line that is
+printed names the places in both files. Errors, for which the exit code is 1, are
+
+  an application or port that only one of them has
+  another mode, client_auth, tls_profile, alpn, proxy_protocol or silent_client
+  a policy that lets other sessions pass
+  the same source address and port toward the same server: pins that were copied from one to the other
+  with --same-host, if both run on one host: addresses on which both listen
+
+and another port number, other upstreams, and source ports without an address are warnings. That primary
+and backup of an upstream are exchanged is fine. Of the partner, only the configuration and the policy
+are read; certificates, addresses and what else is on its host have to be checked there.
+
 With --explain-certificate, it also says which certificate a port serves, to clients that ask for
 SERVER-NAME or for none, and from which level of the configuration it comes.`,
 		Example: `  sallyport check --config /etc/sallyport/config.toml
   sallyport check --strict
   sallyport check --fail-on-expiring 30d
+  sallyport check --pair /etc/sallyport/partner.toml
   sallyport check --explain-certificate config-server/secure cs.example.com`,
 		Args: cobra.MaximumNArgs(1),
 	}
@@ -38,6 +54,8 @@ SERVER-NAME or for none, and from which level of the configuration it comes.`,
 	strict := cmd.Flags().Bool("strict", false, "take warnings for errors")
 	var notice expiryNotice
 	cmd.Flags().Var(&notice, "fail-on-expiring", "fail if a rule expires within `TIME`, such as 14d or 336h")
+	var pair pairFlags
+	pair.add(cmd)
 	explain := cmd.Flags().String("explain-certificate", "", "say which certificate `APPLICATION/PORT` serves, and why")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 && *explain == "" {
@@ -46,12 +64,21 @@ SERVER-NAME or for none, and from which level of the configuration it comes.`,
 			}
 			return fmt.Errorf("%q: a server name goes with --explain-certificate", args[0])
 		}
+		switch {
+		case pair.sameHost && pair.other == "":
+			return errors.New("--same-host goes with --pair")
+		case pair.other != "" && *explain != "":
+			return errors.New("--pair and --explain-certificate do not go together")
+		}
 		p := drawUp(*path, newSources())
 		p.socketDirs()
 		plan, problems := p.plan, notice.apply(p, time.Now())
 		printProblems(cmd.ErrOrStderr(), problems)
 		if problems.HasErrors() || *strict && len(problems) > 0 {
 			return fail(fmt.Errorf("%s: %s", *path, tally(problems)))
+		}
+		if pair.other != "" {
+			return fail(pair.compare(cmd, p, *strict))
 		}
 		if *explain == "" {
 			summarise(cmd.OutOrStdout(), plan, problems)
