@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -111,14 +112,17 @@ func (c *comparison) addresses() {
 			}
 		}
 	}
-	if dir := c.a.config.Host.StateDir; dir == c.b.config.Host.StateDir {
-		c.warn(aboutAddresses, "both have %s for their state_dir and would overwrite each other's lock-outs", dir)
+	if dir := c.a.config.Host.StateDir; samePath(dir, c.b.config.Host.StateDir) {
+		c.warn(aboutAddresses, "both have %s for their state_dir, and would overwrite each other's lock-outs", dir)
 	}
 }
 
 // overlap reports whether two addresses cannot be listened on at the same time.
 func overlap(a, b config.Address) bool {
 	x, y := strings.HasPrefix(a.Network, "tcp"), strings.HasPrefix(b.Network, "tcp")
+	if a.Network == "unix" && b.Network == "unix" {
+		return samePath(a.Address, b.Address)
+	}
 	if !x || !y {
 		return a == b
 	}
@@ -141,4 +145,11 @@ func covers(wide, narrow string) bool {
 	default:
 		return false
 	}
+}
+
+// samePath reports whether two paths, each relative to the working directory or not, name one file.
+func samePath(a, b string) bool {
+	x, err := filepath.Abs(a)
+	y, err2 := filepath.Abs(b)
+	return a == b || err == nil && err2 == nil && x == y
 }
