@@ -63,11 +63,11 @@ type Settings struct {
 	Redundant    bool        // Endpoints are a primary and its backup; otherwise sessions are spread over all
 	Balance      Balance
 	ManualReturn bool          // the primary comes back into use only when told to
-	Hold         time.Duration // for how long the primary has to be healthy before it comes back into use
+	Hold         time.Duration // for how long the primary has to be healthy before it comes back into use; 0: at once
 	KeepSessions bool          // of an endpoint that fails; otherwise they are cut
-	DialTimeout  time.Duration
-	MaxDials     int // connections being made to one endpoint at once
-	Queue        int // that wait for their turn, for each endpoint
+	DialTimeout  time.Duration // of a session at one endpoint, and of its waiting for a turn there; 0: none
+	MaxDials     int           // connections being made to one endpoint at once; 0: [DefaultMaxDials]
+	Queue        int           // that wait for their turn, for each endpoint; 0: [DefaultQueue]
 	Health       Health
 }
 
@@ -80,7 +80,7 @@ const (
 	SourceHash
 )
 
-// Health says when an endpoint is healthy.
+// Health says when an endpoint is healthy. Zero means the default of each.
 type Health struct {
 	Active   bool          // it is asked; otherwise only what sessions meet counts
 	Interval time.Duration // between checks; without them, the longest pause before a session may try again
@@ -92,5 +92,9 @@ type Health struct {
 }
 
 // Connect makes one attempt to connect to an endpoint and prepare the connection for payload, within a time that begins
-// once it has a source port. An error that says nothing about the endpoint, such as a lack of source ports, is [Local].
+// once it has a source port; 0 is no limit. An error that says nothing about the endpoint, such as a lack of source
+// ports, is [Local].
+//
+// It is called again after it has succeeded if that endpoint was left in the same moment: then it closes what it had
+// made, as does its owner if [Group.Connect] returns an error after all. Calls do not overlap.
 type Connect func(ctx context.Context, e *Endpoint, within time.Duration) error

@@ -3,18 +3,36 @@ package upstream
 import (
 	"context"
 	"log/slog"
-	"net/netip"
+	"sync"
 	"time"
-
-	"sallyport/policy"
 )
 
 // Group is the lasting state of one upstream. Create it with [NewGroup] and call [Group.Configure] before anything else;
 // its methods are safe for concurrent use.
-type Group struct{}
+type Group struct {
+	name    string
+	log     *slog.Logger
+	checker Checker
 
-// NewGroup returns a group without endpoints. Checker makes the active checks.
-func NewGroup(name string, log *slog.Logger, checker Checker) *Group { return &Group{} }
+	mu       sync.Mutex
+	after    []func()           // what is done as soon as mu is free; see unlock
+	changed  chan struct{}      // closed, and made anew, when something changes that anybody may be waiting for
+	settings *Settings          // complete
+	members  []*member          // the endpoints of the settings, in their order
+	known    map[string]*member // by endpoint; besides members, those that sessions have not left yet
+
+	// Where Redundant.
+	active   *member   // that new sessions go to; nil otherwise
+	held     bool      // an operator chose the active one
+	returnAt time.Time // when a session may try the primary, if there are no checks
+
+	calls     int    // of Connect, under way
+	arrivals  uint64 // of calls, so far
+	followers int    // calls that wait for the outcome of a trial
+	rotation  int    // where the next choice among parallel endpoints begins
+	failovers uint64
+	failbacks uint64
+}
 
 // Checker makes active checks.
 type Checker interface {
@@ -22,81 +40,49 @@ type Checker interface {
 	Check(ctx context.Context, e *Endpoint, h *Health) error
 }
 
-// Configure puts settings into force. What is known of an endpoint that stays is kept.
-func (g *Group) Configure(s *Settings) {}
-
-// Run makes active checks and fails back, until ctx ends.
-func (g *Group) Run(ctx context.Context) {}
-
-// Session is who is to be connected.
-type Session struct {
-	Client netip.Addr          // for [SourceHash]
-	Cut    func(policy.Reason) // ends an established session at once; it must not block
+// NewGroup returns a group without endpoints. Checker makes the active checks; it may be nil if there are none.
+func NewGroup(name string, log *slog.Logger, checker Checker) *Group {
+	return &Group{
+		name:     name,
+		log:      log.With(keyUpstream, name),
+		checker:  checker,
+		changed:  make(chan struct{}),
+		settings: (&Settings{}).complete(),
+		known:    make(map[string]*member),
+	}
 }
 
-// Use is an established session's place at an endpoint.
-type Use struct{ endpoint *Endpoint }
+// lock begins a step. Every step ends with unlock.
+func (g *Group) lock() { g.mu.Lock() }
 
-// Endpoint returns where the session is.
-func (u *Use) Endpoint() *Endpoint { return u.endpoint }
-
-// Done says that the session is over; reason is why. Again, or on a nil use, it does nothing.
-func (u *Use) Done(reason policy.Reason) {}
-
-// Connect chooses an endpoint and connects to it, and to another one if that fails and there is one. Errors are
-// [*policy.Refusal].
-func (g *Group) Connect(ctx context.Context, s Session, connect Connect) (*Use, error) {
-	return nil, nil
+// unlock ends a step, and does what came of it: log records and cuts are work of others, who may call the group.
+func (g *Group) unlock() {
+	after := g.after
+	g.after = nil
+	g.mu.Unlock()
+	for _, do := range after {
+		do()
+	}
 }
 
-// State is what is known of a group, for people and metrics.
-type State struct {
-	Name      string
-	Redundant bool
-	Active    string // endpoint that new sessions go to; only where Redundant
-	Held      bool   // an operator chose it, and it stays until he says otherwise or it fails
-	Failovers uint64
-	Failbacks uint64
-	Waiting   int // sessions that wait for their turn to be connected
-	Endpoints []EndpointState
+// later has something done when the step is over. The lock is held.
+func (g *Group) later(do func()) { g.after = append(g.after, do) }
+
+// tell wakes everybody who waits for a change. The lock is held.
+func (g *Group) tell() {
+	close(g.changed)
+	g.changed = make(chan struct{})
 }
 
-// EndpointState is what is known of one endpoint.
-type EndpointState struct {
-	Endpoint  string
-	Role      string // "primary", "backup" or "parallel"
-	Healthy   bool
-	Since     time.Time
-	Problem   string // the last failure; empty if the last thing that was heard was good
-	Sessions  int
-	Connected uint64 // sessions so far
-	Failed    uint64 // attempts to connect so far
-	Checks    uint64 // active, so far
-	Unwell    uint64 // of them
+func (g *Group) primary() *member { return g.members[0] }
+
+// other returns the partner of an endpoint of a redundant group. The lock is held.
+func (g *Group) other(m *member) *member {
+	if m == g.members[0] {
+		return g.members[1]
+	}
+	return g.members[0]
 }
 
-// State tells how the group is.
-func (g *Group) State() State { return State{} }
-
-// Failover makes the other endpoint of a redundant group the active one, and Failback the primary, because an operator
-// said so. Errors say why it cannot be.
-func (g *Group) Failover() error { return nil }
-
-// Failback makes the primary the active endpoint.
-func (g *Group) Failback() error { return nil }
-
-// Memory is what the next process has to know of a group.
-type Memory struct {
-	Active string `json:"active"` // endpoint
-	Held   bool   `json:"held,omitempty"`
-}
-
-// Memory returns it; ok is false if there is nothing worth knowing.
-func (g *Group) Memory() (m Memory, ok bool) { return Memory{}, false }
-
-// Remember takes what the process before has known, if its endpoint is still one of the group.
-func (g *Group) Remember(m Memory) {}
-
-// Standby returns the endpoint that a spare connection should be kept to: the backup; nil if there is none or it is not
-// healthy. Changed is closed when the answer may be another one.
-func (g *Group) Standby() (e *Endpoint, changed <-chan struct{}) { return nil, nil }
+// sole reports whether there is nothing to choose from, and nobody but sessions asks. The lock is held.
+func (g *Group) sole() bool { return len(g.members) == 1 && !g.settings.Health.Active }
