@@ -21,7 +21,7 @@ type world struct {
 	t     *testing.T
 	group *Group
 	ctx   context.Context
-	log   *strings.Builder // its records, without their time
+	log   records
 
 	mu       sync.Mutex
 	answers  map[string]answerOf // of servers; others connect at once
@@ -32,6 +32,28 @@ type world struct {
 	cuts     []string            // sessions, in alphabetical order when read
 }
 
+// records is what a group has logged, without the time.
+type records struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (r *records) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, strings.TrimSuffix(string(b), "\n"))
+	return len(b), nil
+}
+
+// take returns the records since the last time.
+func (r *records) take() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lines := r.lines
+	r.lines = nil
+	return lines
+}
+
 // answerOf is what comes of an attempt at a server.
 type answerOf func(ctx context.Context, within time.Duration) error
 
@@ -39,6 +61,7 @@ var (
 	errRefused = policy.Refuse(policy.UpstreamRefused, errors.New("connection refused"))
 	errNoPorts = policy.Refuse(policy.SourceExhausted, errors.New("no port came free"))
 	errAnswer  = errors.New("a wrong answer")
+	errHang    = errors.New("no answer at all")
 )
 
 func refuses(context.Context, time.Duration) error { return errRefused }
@@ -72,10 +95,10 @@ func inWorld(t *testing.T, s Settings, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
-			t: t, log: &strings.Builder{}, answers: make(map[string]answerOf), checks: make(map[string]error),
+			t: t, answers: make(map[string]answerOf), checks: make(map[string]error),
 			asked: make(map[string]int), dialing: make(map[string]int),
 		}
-		handler := slog.NewTextHandler(w.log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		handler := slog.NewTextHandler(&w.log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey || a.Key == keyUpstream {
 				return slog.Attr{}
 			}
@@ -117,6 +140,10 @@ func (w *world) Check(ctx context.Context, e *Endpoint, h *Health) error {
 	w.asked[e.String()]++
 	err := w.checks[e.String()]
 	w.mu.Unlock()
+	if err == errHang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	return err
 }
 
@@ -180,6 +207,12 @@ func (w *world) sessionOf(ctx context.Context, name string, client netip.Addr) c
 	return came{use, err, time.Since(begun)}
 }
 
+// pass lets time go by, and whatever is due by then be done.
+func (w *world) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // begin connects a session beside the test and returns where its outcome will be.
 func (w *world) begin(name string) *came {
 	var c came
@@ -225,14 +258,10 @@ func (w *world) wantAttempts(want ...string) {
 func (w *world) wantLog(want ...string) {
 	w.t.Helper()
 	synctest.Wait()
-	got := strings.Split(strings.TrimSuffix(w.log.String(), "\n"), "\n")
-	if w.log.Len() == 0 {
-		got = nil
-	}
+	got := w.log.take()
 	if !slices.Equal(got, want) {
 		w.t.Errorf("log\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
 	}
-	w.log.Reset()
 }
 
 func (w *world) wantActive(want string) {

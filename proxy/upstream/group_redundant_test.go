@@ -50,8 +50,7 @@ func TestRedundant(t *testing.T) {
 			w.is("A", refuses)
 			c := w.begin("one")
 			w.is("A", nil)
-			time.Sleep(retryPause)
-			synctest.Wait()
+			w.pass(retryPause)
 			if c.where() != "A" {
 				w.t.Errorf("came to %s", c.where())
 			}
@@ -106,9 +105,9 @@ func TestRedundant(t *testing.T) {
 			w.is("B", refuses)
 			w.session("one")
 			w.is("A", nil)
-			time.Sleep(time.Second)
+			w.pass(time.Second)
 			w.is("B", silent)
-			w.log.Reset()
+			w.log.take()
 			trial := w.begin("trial") // at B, the active one, which comes first
 			w.wants("A", 0)
 			w.wants("A", 0)
@@ -138,11 +137,9 @@ func TestRedundant(t *testing.T) {
 			for range 2 {
 				c := w.begin("unlucky")
 				others()
-				time.Sleep(retryPause)
-				synctest.Wait()
+				w.pass(retryPause)
 				others()
-				time.Sleep(retryPause)
-				synctest.Wait()
+				w.pass(retryPause)
 				others()
 				if c.where() != "upstream_refused" {
 					w.t.Errorf("came to %s", c.where())
@@ -192,7 +189,7 @@ func TestFailback(t *testing.T) {
 		w.is("A", refuses)
 		w.checked("A", errRefused)
 		w.wants("B", 2*retryPause)
-		w.log.Reset()
+		w.log.take()
 		w.attempts = nil
 	}
 	heal := func(w *world) {
@@ -206,20 +203,20 @@ func TestFailback(t *testing.T) {
 	}{
 		{"without checks a session tries the primary after the hold, and then every hold, and nobody notices", pair(), func(w *world) {
 			lose(w)
-			time.Sleep(29 * time.Second)
+			w.pass(29 * time.Second)
 			w.wants("B", 0)
 			w.wantAttempts("B")
-			time.Sleep(time.Second)
+			w.pass(time.Second)
 			w.wants("B", 0)
 			w.wants("B", 0)
 			w.wantAttempts("A", "B", "B")
-			time.Sleep(30 * time.Second)
+			w.pass(30 * time.Second)
 			w.is("A", silent)
 			w.wants("B", time.Second)
 			w.wantAttempts("A", "B")
 			w.wantLog()
 			heal(w)
-			time.Sleep(30 * time.Second)
+			w.pass(30 * time.Second)
 			w.wants("A", 0)
 			w.wantActive("A")
 			w.wantCuts() // sessions at the backup stay
@@ -229,23 +226,23 @@ func TestFailback(t *testing.T) {
 		{"nor if there is no port for it", pair(), func(w *world) {
 			lose(w)
 			w.is("A", func(context.Context, time.Duration) error { return errNoPorts })
-			time.Sleep(30 * time.Second)
+			w.pass(30 * time.Second)
 			w.wants("B", 0)
 			w.wantAttempts("A", "B")
 		}},
 		{"with checks the primary comes back when it has been healthy for the hold", checkedPair(), func(w *world) {
 			lose(w)
-			time.Sleep(time.Minute)
+			w.pass(time.Minute)
 			w.wantHealthy(false, true)
 			heal(w)
-			time.Sleep(5 * time.Second)
+			w.pass(5 * time.Second)
 			w.wantHealthy(true, true)
 			w.wantActive("B")
 			since := w.group.State().Endpoints[0].Since
-			time.Sleep(time.Until(since.Add(30*time.Second - 1)))
+			w.pass(time.Until(since.Add(30*time.Second - 1)))
 			w.wantActive("B")
-			w.log.Reset()
-			time.Sleep(1)
+			w.log.take()
+			w.pass(1)
 			w.wantActive("A")
 			w.wantLog(`level=INFO msg=failback from=B to=A reason="the primary has been healthy for 30s" cut=0`)
 			w.wantCuts()
@@ -255,21 +252,21 @@ func TestFailback(t *testing.T) {
 		}},
 		{"a break in its health begins the hold anew", checkedPair(), func(w *world) {
 			lose(w)
-			time.Sleep(10 * time.Second)
+			w.pass(10 * time.Second)
 			heal(w)
-			time.Sleep(20 * time.Second)
+			w.pass(20 * time.Second)
 			w.checked("A", errRefused)
-			time.Sleep(10 * time.Second)
+			w.pass(10 * time.Second)
 			heal(w)
-			time.Sleep(25 * time.Second)
+			w.pass(25 * time.Second)
 			w.wantActive("B")
-			time.Sleep(15 * time.Second)
+			w.pass(15 * time.Second)
 			w.wantActive("A")
 		}},
 		{"a manual return waits for an operator", manual(checkedPair()), func(w *world) {
 			lose(w)
 			heal(w)
-			time.Sleep(time.Hour)
+			w.pass(time.Hour)
 			w.wantActive("B")
 			if err := w.group.Failback(); err != nil {
 				w.t.Error(err)
@@ -279,9 +276,9 @@ func TestFailback(t *testing.T) {
 		{"or for the backup to fail, which is a failover", manual(checkedPair()), func(w *world) {
 			lose(w)
 			heal(w)
-			time.Sleep(time.Minute)
+			w.pass(time.Minute)
 			w.checked("B", errRefused)
-			time.Sleep(10 * time.Second)
+			w.pass(10 * time.Second)
 			w.wantActive("A")
 			w.wantCuts("one failover")
 			if s := w.group.State(); s.Failovers != 2 || s.Failbacks != 0 {
@@ -295,7 +292,7 @@ func TestFailback(t *testing.T) {
 			}
 			w.wantLog("level=WARN msg=failover from=A to=B reason=operator cut=1")
 			w.wantCuts("at A failover")
-			time.Sleep(time.Hour)
+			w.pass(time.Hour)
 			w.wantActive("B")
 			if !w.group.State().Held {
 				w.t.Error("not held")
@@ -333,7 +330,7 @@ func TestFailback(t *testing.T) {
 		}},
 		{"and one to what is down", checkedPair(), func(w *world) {
 			w.checked("B", errAnswer)
-			time.Sleep(10 * time.Second)
+			w.pass(10 * time.Second)
 			wantError(w.t, w.group.Failover(), "the backup B is unhealthy: a wrong answer; the primary A stays active")
 			w.wantActive("A")
 		}},
@@ -349,12 +346,12 @@ func TestFailback(t *testing.T) {
 			w.wantActive("A")
 			w.group.Remember(Memory{Active: "B"})
 			w.wants("B", 0)
-			time.Sleep(30 * time.Second)
+			w.pass(30 * time.Second)
 			w.wants("A", 0)
 		}},
 		{"and holds what was held", checkedPair(), func(w *world) {
 			w.group.Remember(Memory{Active: "B", Held: true})
-			time.Sleep(time.Hour)
+			w.pass(time.Hour)
 			w.wants("B", 0)
 		}},
 	}
