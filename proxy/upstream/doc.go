@@ -92,7 +92,7 @@ type Health struct {
 }
 
 // Connect makes one attempt to connect to an endpoint and prepare the connection for payload, within a time that begins
-// once it has a source port; 0 is no limit. An error that says nothing about the endpoint, such as a lack of source
+// once it has a source port; 0 is no limit. Ctx ends with it, or before if the endpoint is left. An error that says nothing about the endpoint, such as a lack of source
 // ports, is [Local].
 //
 // It is called again after it has succeeded if that endpoint was left in the same moment: then it closes what it had

@@ -40,7 +40,7 @@ func (g *Group) choose(ctx context.Context, c *call) choice {
 }
 
 // chooseRedundant chooses between a primary and its backup. A session tries the active one until that is unhealthy,
-// which makes the other one active.
+// which makes the other one active. The lock is held.
 func (g *Group) chooseRedundant(ctx context.Context, c *call) choice {
 	share := g.settings.DialTimeout / time.Duration(g.settings.Health.Fall)
 	if g.mayTryPrimary(c) {
@@ -68,7 +68,7 @@ func (g *Group) chooseRedundant(ctx context.Context, c *call) choice {
 	return g.chooseNone(c)
 }
 
-// chooseParallel chooses among endpoints of which each is tried once, or the only one.
+// chooseParallel chooses among endpoints of which each is tried once, or the only one. The lock is held.
 func (g *Group) chooseParallel(ctx context.Context, c *call) choice {
 	var best *member
 	at, full, healthy := 0, false, false
@@ -104,6 +104,7 @@ func (g *Group) chooseParallel(ctx context.Context, c *call) choice {
 }
 
 // chooseNone says what a call does if no endpoint can be tried: it waits for the outcome of a trial, or gives up.
+// The lock is held.
 func (g *Group) chooseNone(c *call) choice {
 	for _, m := range g.members {
 		if g.gate(m) != follow || c.failuresAt(m) > 0 {
@@ -124,7 +125,7 @@ func (g *Group) chooseNone(c *call) choice {
 	return choice{err: g.down()}
 }
 
-// attempt starts an attempt of a call.
+// attempt starts an attempt of a call. The lock is held.
 func (g *Group) attempt(ctx context.Context, c *call, a attempt) choice {
 	c.seated = true
 	a.endpoint = a.member.endpoint
@@ -135,7 +136,7 @@ func (g *Group) attempt(ctx context.Context, c *call, a attempt) choice {
 	return choice{attempt: &a}
 }
 
-// room reports whether an endpoint can take one more attempt. One that had its place elsewhere keeps it.
+// room reports whether an endpoint can take one more attempt. One that had its place elsewhere keeps it. The lock is held.
 func (g *Group) room(m *member, c *call) bool {
 	return m.dialing < g.settings.MaxDials || m.queue.Len() < g.settings.Queue || c.seated
 }
@@ -149,13 +150,13 @@ func (c *call) failuresAt(m *member) (n int) {
 	return n
 }
 
-// tooMany is the refusal of a session for which there is no room.
+// tooMany is the refusal of a session for which there is no room. The lock is held.
 func (g *Group) tooMany() error {
 	return policy.Refuse(policy.UpstreamQueue, fmt.Errorf(
 		"%d sessions are being connected already (at each endpoint %d at once, and %d that wait)", g.calls, g.settings.MaxDials, g.settings.Queue))
 }
 
-// down is the refusal of a session for which there is no healthy endpoint.
+// down is the refusal of a session for which there is no healthy endpoint. The lock is held.
 func (g *Group) down() error {
 	var texts []string
 	for _, m := range g.members {

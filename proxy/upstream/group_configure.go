@@ -64,6 +64,8 @@ func (g *Group) Configure(s *Settings) {
 	for _, m := range g.members {
 		if s.Health.Active {
 			m.pause, m.notBefore = 0, time.Time{} // should sessions have to find out again, one may do so at once
+		} else {
+			m.unprove()
 		}
 		g.grant(m)
 	}
@@ -71,7 +73,7 @@ func (g *Group) Configure(s *Settings) {
 	g.tell()
 }
 
-// enlist returns the members for the endpoints of settings, each of them once, and notes which have gone.
+// enlist returns the members for the endpoints of settings, each of them once, and notes which have gone. The lock is held.
 func (g *Group) enlist(s *Settings) []*member {
 	for _, m := range g.members {
 		m.gone = true
@@ -118,7 +120,7 @@ func roleOf(i, n int, redundant bool) string {
 	}
 }
 
-// appoint finds the active endpoint among members that may be new.
+// appoint finds the active endpoint among members that may be new. The lock is held.
 func (g *Group) appoint() {
 	if !g.redundant() {
 		g.active, g.held = nil, false

@@ -99,7 +99,7 @@ func inWorld(t *testing.T, s Settings, test func(w *world)) {
 			asked: make(map[string]int), dialing: make(map[string]int),
 		}
 		handler := slog.NewTextHandler(&w.log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey || a.Key == keyUpstream {
+			if a.Key == slog.TimeKey || a.Key == keyUpstream && a.Value.String() == "app" {
 				return slog.Attr{}
 			}
 			return a
@@ -110,6 +110,7 @@ func inWorld(t *testing.T, s Settings, test func(w *world)) {
 		w.ctx = ctx
 		var running sync.WaitGroup
 		running.Go(func() { w.group.Run(ctx) })
+		w.pass(0)
 		test(w)
 		stop()
 		running.Wait()

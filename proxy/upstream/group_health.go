@@ -23,7 +23,7 @@ func Local(err error) bool {
 	return errors.Is(err, context.Canceled)
 }
 
-// succeeded takes in that an attempt of a session has succeeded.
+// succeeded takes in that an attempt of a session has succeeded. The lock is held.
 func (g *Group) succeeded(m *member) {
 	h := &g.settings.Health
 	m.problem = ""
@@ -38,7 +38,7 @@ func (g *Group) succeeded(m *member) {
 	}
 }
 
-// failed takes in that a session has met a failure of an endpoint.
+// failed takes in that a session has met a failure of an endpoint. The lock is held.
 func (g *Group) failed(m *member, err error) {
 	m.problem = problemOf(err)
 	m.refuses = policy.ReasonOf(err, "") == policy.UpstreamRefused
@@ -49,7 +49,7 @@ func (g *Group) failed(m *member, err error) {
 	}
 }
 
-// checked takes in the outcome of a check.
+// checked takes in the outcome of a check. The lock is held.
 func (g *Group) checked(m *member, err error) {
 	h := &g.settings.Health
 	m.checks++
@@ -76,7 +76,7 @@ func (g *Group) checked(m *member, err error) {
 	}
 }
 
-// unasked takes in that a check could not be made.
+// unasked takes in that a check could not be made. The lock is held.
 func (g *Group) unasked(m *member, err error) {
 	m.problem = problemOf(err)
 	if !m.unasked {
@@ -85,7 +85,7 @@ func (g *Group) unasked(m *member, err error) {
 	}
 }
 
-// prove takes in that checks say an endpoint is healthy.
+// prove takes in that checks say an endpoint is healthy. The lock is held.
 func (g *Group) prove(m *member) {
 	m.proven = time.Now()
 	if !m.healthy {
@@ -94,7 +94,7 @@ func (g *Group) prove(m *member) {
 	g.tell() // the time until the primary comes back begins
 }
 
-// recovered makes an endpoint healthy.
+// recovered makes an endpoint healthy. The lock is held.
 func (g *Group) recovered(m *member, successes int) {
 	m.forgive()
 	g.noteOf(m, slog.LevelInfo, "endpoint is healthy", slog.Int(keySuccesses, successes))
@@ -102,7 +102,7 @@ func (g *Group) recovered(m *member, successes int) {
 	g.tell()
 }
 
-// fell makes an endpoint unhealthy, or takes in that checks say so too.
+// fell makes an endpoint unhealthy, or takes in that checks say so too. The lock is held.
 func (g *Group) fell(m *member, failures int) {
 	if m.healthy {
 		m.healthy, m.since = false, time.Now()

@@ -180,7 +180,7 @@ func TestChecks(t *testing.T) {
 		}},
 		{"fall failures in a row end its health, and rise successes begin it", checkedSole(), func(w *world) {
 			w.checked("A", errAnswer)
-			w.pass(3500 * time.Millisecond)
+			w.pass(3100 * time.Millisecond) // two checks at most
 			w.wantHealthy(true)
 			w.pass(2 * time.Second)
 			w.wantHealthy(false)

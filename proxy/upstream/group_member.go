@@ -62,7 +62,7 @@ func newMember(e *Endpoint) *member {
 func (m *member) welcome() {
 	m.gone = false
 	m.forgive()
-	m.proven = time.Time{}
+	m.unprove()
 	m.problem = ""
 	m.unasked = false
 }
@@ -77,6 +77,13 @@ func (m *member) forgive() {
 	m.checkFailures, m.tryFailures = 0, 0
 	m.checkSuccesses, m.trySuccesses = 0, 0
 	m.pause, m.notBefore = 0, time.Time{}
+}
+
+// unprove forgets what checks have said, because there are none any more.
+func (m *member) unprove() {
+	m.condemned = false
+	m.proven = time.Time{}
+	m.checkFailures, m.checkSuccesses = 0, 0
 }
 
 // load is how many sessions are there or on their way.

@@ -323,6 +323,19 @@ func TestFailback(t *testing.T) {
 			wantError(w.t, w.group.Failback(), "the primary A is unhealthy: upstream_refused: connection refused; the backup B stays active")
 			w.wantActive("B")
 		}},
+		{"and old evidence does not keep him from the backup", pair(), func(w *world) {
+			w.group.Failover()
+			w.is("B", refuses)
+			w.wants("A", 2*retryPause)
+			wantError(w.t, w.group.Failover(), "the backup B is unhealthy: upstream_refused: connection refused; the primary A stays active")
+			w.pass(firstPause)
+			w.is("B", nil)
+			if err := w.group.Failover(); err != nil {
+				w.t.Error(err)
+			}
+			w.wants("B", 0)
+			w.wantHealthy(true, true)
+		}},
 		{"a switch to where it is already is refused", pair(), func(w *world) {
 			wantError(w.t, w.group.Failback(), "the primary A is the active endpoint already")
 			w.group.Failover()
@@ -348,6 +361,19 @@ func TestFailback(t *testing.T) {
 			w.wants("B", 0)
 			w.pass(30 * time.Second)
 			w.wants("A", 0)
+		}},
+		{"checks of long ago do not count when there are checks again", checkedPair(), func(w *world) {
+			w.pass(time.Minute)
+			s := pair()
+			w.group.Configure(&s)
+			w.pass(time.Minute)
+			w.group.Remember(Memory{Active: "B"})
+			s = checkedPair()
+			w.group.Configure(&s)
+			w.pass(30 * time.Second)
+			w.wantActive("B")
+			w.pass(5 * time.Second)
+			w.wantActive("A")
 		}},
 		{"and holds what was held", checkedPair(), func(w *world) {
 			w.group.Remember(Memory{Active: "B", Held: true})
