@@ -58,8 +58,25 @@ func TestParallel(t *testing.T) {
 			w.is("C", slow(time.Second))
 			w.begin("on its way") // attempts count
 			w.begin("on its way")
+			w.wants("A", 0).Done(policy.EndOfStream)
 			w.wants("A", 0)
 			w.pass(time.Minute)
+		}},
+		{"what sessions an unhealthy endpoint still has does not keep it from being tried", parallel(LeastConnections), func(w *world) {
+			at := make(map[string][]*Use)
+			for range 12 {
+				use := w.session("").use
+				at[use.Endpoint().String()] = append(at[use.Endpoint().String()], use)
+			}
+			for _, use := range append(at["B"], at["C"]...) {
+				use.Done(policy.EndOfStream)
+			}
+			for _, use := range at["A"][:3] {
+				use.Done(policy.PeerDead)
+			}
+			w.wantHealthy(false, true, true)
+			w.pass(firstPause)
+			w.wants("A", 0)
 		}},
 		{"a failed attempt goes on at the next one at once, each once", parallel(RoundRobin), func(w *world) {
 			w.is("A", refuses)
@@ -225,6 +242,36 @@ func TestPacing(t *testing.T) {
 			w.pass(4 * time.Second)
 			if next.took != 4*time.Second {
 				w.t.Errorf("next %+v", next)
+			}
+		}},
+		{"who has to go elsewhere keeps his place among those who came later", Settings{
+			Endpoints: endpoints("A", "B"), Balance: RoundRobin, DialTimeout: time.Minute, MaxDials: 1, Queue: 1,
+		}, func(w *world) {
+			w.is("A", failsAfter(time.Second))
+			w.is("B", slow(1500*time.Millisecond))
+			var took []time.Duration
+			all := fill(w, 4) // at A, B, and in the queues of A and B, which are full
+			w.pass(time.Minute)
+			for _, c := range all {
+				if c.where() != "B" {
+					w.t.Errorf("%+v", c)
+				}
+				took = append(took, c.took/time.Millisecond)
+			}
+			if want := []time.Duration{3000, 1500, 4500, 6000}; !slices.Equal(took, want) {
+				w.t.Errorf("they took %d ms, want %d", took, want)
+			}
+		}},
+		{"who waits for an endpoint that becomes unhealthy is refused at once", narrow(sole()), func(w *world) {
+			w.is("A", failsAfter(time.Second))
+			w.session("one")
+			w.session("two")
+			all := fill(w, 4)
+			w.pass(time.Second)
+			for i, c := range all {
+				if want := []string{"upstream_timeout", "upstream_down"}[i/2]; c.where() != want || c.took != time.Second {
+					w.t.Errorf("number %d: %+v, want %s", i, c, want)
+				}
 			}
 		}},
 		{"a failover keeps the turns", narrow(pair()), func(w *world) {

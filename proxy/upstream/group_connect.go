@@ -95,9 +95,8 @@ func (g *Group) try(ctx context.Context, c *call, a *attempt) (use *Use, again b
 func (g *Group) finish(ctx context.Context, c *call, a *attempt, err error) (use *Use, again bool, _ error) {
 	g.lock()
 	defer g.unlock()
+	defer g.release(a) // only then, so that nobody who waits is sent to an endpoint that this makes unhealthy
 	m := a.member
-	placed := a.placed
-	g.release(a)
 	switch {
 	case err == errUnfinished:
 		return nil, false, err
@@ -111,10 +110,10 @@ func (g *Group) finish(ctx context.Context, c *call, a *attempt, err error) (use
 		return g.establish(c.session, a), false, nil
 	case ctx.Err() != nil:
 		return nil, false, refused(err)
-	case a.back && (!placed || Local(err)):
+	case a.back && (!a.placed || Local(err)):
 		c.failures = append(c.failures, m)
 		return nil, true, nil
-	case !placed || Local(err):
+	case !a.placed || Local(err):
 		return nil, false, refused(err)
 	}
 	m.failed++

@@ -28,6 +28,7 @@ type world struct {
 	checks   map[string]error    // of servers; others are well
 	attempts []string            // so far
 	asked    map[string]int      // checks so far
+	askedAt  []time.Time         // checks of A
 	dialing  map[string]int      // now
 	cuts     []string            // sessions, in alphabetical order when read
 }
@@ -90,6 +91,11 @@ func slow(d time.Duration) answerOf {
 	}
 }
 
+// failsAfter is a server that says after a time that it did not hear.
+func failsAfter(d time.Duration) answerOf {
+	return func(ctx context.Context, _ time.Duration) error { return silent(ctx, d) }
+}
+
 // inWorld runs a test against a group with settings. Its Run is running.
 func inWorld(t *testing.T, s Settings, test func(w *world)) {
 	t.Helper()
@@ -139,6 +145,9 @@ func (w *world) wantIdle() {
 func (w *world) Check(ctx context.Context, e *Endpoint, h *Health) error {
 	w.mu.Lock()
 	w.asked[e.String()]++
+	if e.String() == "A" {
+		w.askedAt = append(w.askedAt, time.Now())
+	}
 	err := w.checks[e.String()]
 	w.mu.Unlock()
 	if err == errHang {
@@ -191,6 +200,9 @@ type came struct {
 func (c came) where() string {
 	if c.err != nil {
 		return string(policy.ReasonOf(c.err, "no reason: "+policy.Reason(c.err.Error())))
+	}
+	if c.use == nil {
+		return "nowhere yet"
 	}
 	return c.use.Endpoint().String()
 }

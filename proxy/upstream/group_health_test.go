@@ -177,6 +177,33 @@ func TestChecks(t *testing.T) {
 			w.wantAsked(1, 1, "A", "B")
 			w.pass(100 * time.Second)
 			w.wantAsked(40, 64, "A", "B")
+			differ := false
+			for i, at := range w.askedAt[1:] {
+				gap := at.Sub(w.askedAt[i])
+				differ = differ || gap != w.askedAt[1].Sub(w.askedAt[0])
+				if gap < 1600*time.Millisecond || gap > 2400*time.Millisecond {
+					w.t.Errorf("%v between two checks", gap)
+				}
+			}
+			if !differ {
+				w.t.Error("there is no jitter")
+			}
+		}},
+		{"what sessions met before is not for sessions to take back where there are checks", checkedSole(), func(w *world) {
+			w.is("A", slow(100*time.Millisecond))
+			w.begin("one")
+			w.begin("two")
+			w.is("A", refuses)
+			for range 3 {
+				w.session("three")
+			}
+			w.pass(200 * time.Millisecond)
+			if n := w.group.State().Endpoints[0].Connected; n != 2 {
+				w.t.Errorf("%d connected, want 2", n)
+			}
+			w.wantHealthy(false)
+			w.pass(5 * time.Second)
+			w.wantHealthy(true)
 		}},
 		{"fall failures in a row end its health, and rise successes begin it", checkedSole(), func(w *world) {
 			w.checked("A", errAnswer)

@@ -160,9 +160,12 @@ func TestRedundant(t *testing.T) {
 			for range 3 {
 				uses = append(uses, w.session("dead").use)
 			}
-			for _, use := range uses {
+			for _, use := range uses[:2] {
+				use.Done(policy.PeerDead)
 				use.Done(policy.PeerDead)
 			}
+			w.wantHealthy(true, true)
+			uses[2].Done(policy.PeerDead)
 			w.wantHealthy(false, true)
 			w.wantActive("B")
 			w.wantCuts("other failover", "other failover", "other failover")
@@ -335,6 +338,21 @@ func TestFailback(t *testing.T) {
 			}
 			w.wants("B", 0)
 			w.wantHealthy(true, true)
+		}},
+		{"sessions that stayed at the backup are cut when it becomes unhealthy", pair(), func(w *world) {
+			w.group.Failover()
+			w.session("stays")
+			var uses []*Use
+			for range 3 {
+				uses = append(uses, w.session("dead").use)
+			}
+			w.group.Failback()
+			w.wantCuts()
+			for _, use := range uses {
+				use.Done(policy.PeerDead)
+			}
+			w.wantCuts("stays failover")
+			w.wantActive("A")
 		}},
 		{"a switch to where it is already is refused", pair(), func(w *world) {
 			wantError(w.t, w.group.Failback(), "the primary A is the active endpoint already")
