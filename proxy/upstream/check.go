@@ -16,14 +16,14 @@ import (
 // a server that speaks first. Then it closes in order, so that the source port is free again and the endpoint has nothing
 // to complain of; where that does not come about in time, the connection is reset. No PROXY header is sent.
 //
-// [*policy.Refusal]s tell errors that say nothing about the endpoint from others: see [Dialer.Dial]. One who gives up by
-// ending ctx is told its cause.
+// [*policy.Refusal]s tell errors that say nothing about the endpoint from others: see [Dialer.Dial]. Who gives up by
+// ending ctx is told so, with [context.Canceled].
 func (d *Dialer) Check(ctx context.Context, e *Endpoint, h *Health) error {
 	timed, cancel := contextWithin(ctx, h.Timeout)
 	defer cancel()
 	err := d.check(timed, e, h)
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
-		return fmt.Errorf("the check was given up: %w", context.Cause(ctx))
+		return fmt.Errorf("the check was given up: %w", ctx.Err())
 	}
 	return err
 }

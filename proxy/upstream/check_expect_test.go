@@ -81,6 +81,14 @@ func (w *witness) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// TestReadExpectedTruncated: a TLS stream without close_notify has ended like any other.
+func TestReadExpectedTruncated(t *testing.T) {
+	stream := &pieces{data: []byte("+PO"), size: 2, end: io.ErrUnexpectedEOF}
+	if got, err := readExpected(stream, pong); string(got) != "+PO" || err != io.EOF {
+		t.Errorf("got %q and %v", got, err)
+	}
+}
+
 func TestExcerpt(t *testing.T) {
 	for _, tt := range []struct{ name, answer, want string }{
 		{"nothing", "", "nothing"},

@@ -46,7 +46,7 @@ func TestDialPinned(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			e := serveAt(t, "tcp", tt.listen, silence)
 			d := pinned(e, 0, tt.addrs...)
-			conn, err := d.Dial(t.Context(), e, Payload, patient)
+			conn, err := d.Dial(t.Context(), e, Payload, longEnough)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,16 +54,16 @@ func TestDialPinned(t *testing.T) {
 			if got := remote(t, conn); got != want || conn.Lease.Tuple().Source != want {
 				t.Errorf("the connection comes from %s, the lease is %s, want %s", got, conn.Lease.Tuple(), want)
 			}
-			if left := time.Until(conn.Deadline); left <= 0 || left > patient {
-				t.Errorf("%v are left of %v", left, patient)
+			if left := time.Until(conn.Deadline); left <= 0 || left > longEnough {
+				t.Errorf("%v are left of %v", left, longEnough)
 			}
 			for _, purpose := range []Purpose{Payload, Spare} {
-				_, err = d.Dial(t.Context(), e, purpose, patient)
+				_, err = d.Dial(t.Context(), e, purpose, longEnough)
 				wantRefusal(t, err, policy.SourceExhausted)
 			}
 			resetConn(conn.Conn)
 			conn.Lease.Release()
-			spare, err := d.Dial(t.Context(), e, Spare, patient)
+			spare, err := d.Dial(t.Context(), e, Spare, longEnough)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +80,7 @@ func TestDialPinnedInTurn(t *testing.T) {
 	e.Address = "server.example:" + port
 	d := pinned(e, 0, "127.0.0.2")
 	d.Resolver = leadsTo("127.0.0.9", "::1", "127.0.0.1")
-	conn, err := d.Dial(t.Context(), e, Payload, patient)
+	conn, err := d.Dial(t.Context(), e, Payload, longEnough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,8 +93,15 @@ func TestDialPinnedInTurn(t *testing.T) {
 
 func TestDialPinnedFromAbsentAddress(t *testing.T) {
 	e := serve(t, silence)
-	_, err := pinned(e, time.Second, "192.0.2.1").Dial(t.Context(), e, Payload, patient)
+	_, err := pinned(e, time.Second, "192.0.2.1").Dial(t.Context(), e, Payload, longEnough)
 	wantRefusal(t, err, policy.SourceAbsent, "192.0.2.1")
+}
+
+// TestDialPinnedWithoutRoute: where the system knows no address to connect from, the destination cannot be reached.
+func TestDialPinnedWithoutRoute(t *testing.T) {
+	e := &Endpoint{Network: "tcp", Address: "[fe80::1%nowhere]:25"}
+	_, err := pinned(e, 0).Dial(t.Context(), e, Payload, longEnough)
+	wantRefusal(t, err, policy.UpstreamUnreachable, "fe80::1%nowhere")
 }
 
 // TestCheckPinned: checks follow each other on one port, while a session has the other: parting in order, or a reset,
@@ -109,13 +116,13 @@ func TestCheckPinned(t *testing.T) {
 		health Health
 		reason policy.Reason // "": well
 	}{
-		{"plaintext", 300, silence, nil, Health{Timeout: patient}, ""},
-		{"closes first", 300, func(net.Conn) {}, nil, Health{Timeout: patient}, ""},
-		{"greets", 100, says("", "220 mail.example\r\n"), nil, Health{Timeout: patient}, ""},
-		{"answers", 100, says("PING\r\n", "+PONG\r\n"), nil, Health{Timeout: patient, Send: "PING\r\n", Expect: pong}, ""},
-		{"TLS", 50, overTLS(ca.ServerConfig(t, "localhost"), silence), ca.ClientConfig("localhost", nil), Health{Timeout: patient}, ""},
-		{"resets", 100, func(conn net.Conn) { conn.Read(make([]byte, 1)); abort(conn) }, nil, Health{Timeout: patient}, ""},
-		{"never ends", 2, neverEnding(t), nil, Health{Timeout: patient}, ""},
+		{"plaintext", 300, silence, nil, Health{Timeout: longEnough}, ""},
+		{"closes first", 300, func(net.Conn) {}, nil, Health{Timeout: longEnough}, ""},
+		{"greets", 100, says("", "220 mail.example\r\n"), nil, Health{Timeout: longEnough}, ""},
+		{"answers", 100, says("PING\r\n", "+PONG\r\n"), nil, Health{Timeout: longEnough, Send: "PING\r\n", Expect: pong}, ""},
+		{"TLS", 50, overTLS(ca.ServerConfig(t, "localhost"), silence), ca.ClientConfig("localhost", nil), Health{Timeout: longEnough}, ""},
+		{"resets", 100, func(conn net.Conn) { conn.Read(make([]byte, 1)); abort(conn) }, nil, Health{Timeout: longEnough}, ""},
+		{"never ends", 2, neverEnding(t), nil, Health{Timeout: longEnough}, ""},
 		{"never answers", 10, silence, nil, Health{Timeout: 20 * time.Millisecond, Expect: pong}, policy.UpstreamTimeout},
 		{"never says TLS", 10, silence, ca.ClientConfig("localhost", nil), Health{Timeout: 20 * time.Millisecond}, policy.UpstreamTimeout},
 	} {
@@ -126,7 +133,7 @@ func TestCheckPinned(t *testing.T) {
 				tt.server(conn)
 			})
 			e.TLS = tt.config
-			d := pinned(e, patient, "127.0.0.2")
+			d := pinned(e, longEnough, "127.0.0.2")
 			for range tt.checks {
 				err := d.Check(t.Context(), e, &tt.health)
 				if tt.reason != "" {
@@ -157,8 +164,8 @@ func neverEnding(t *testing.T) func(net.Conn) {
 // TestCheckExhausted: a check without a port says so, not that the endpoint is unwell, and before its time is over.
 func TestCheckExhausted(t *testing.T) {
 	e := serve(t, silence)
-	d := pinned(e, patient, "127.0.0.2")
-	holder, err := d.Dial(t.Context(), e, Check, patient)
+	d := pinned(e, longEnough, "127.0.0.2")
+	holder, err := d.Dial(t.Context(), e, Check, longEnough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +173,7 @@ func TestCheckExhausted(t *testing.T) {
 	wantRefusal(t, err, policy.SourceExhausted, "27321")
 	resetConn(holder.Conn)
 	holder.Lease.Release()
-	if err := d.Check(t.Context(), e, &Health{Timeout: patient}); err != nil {
+	if err := d.Check(t.Context(), e, &Health{Timeout: longEnough}); err != nil {
 		t.Error(err)
 	}
 }

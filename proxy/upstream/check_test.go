@@ -104,7 +104,7 @@ func TestCheck(t *testing.T) {
 					e = serve(t, overTLS(ca.ServerConfig(t, "localhost"), tt.serve))
 					e.TLS = ca.ClientConfig("localhost", nil)
 				}
-				err := newDialer().Check(t.Context(), e, &Health{Timeout: patient, Send: tt.send, Expect: tt.expect})
+				err := newDialer().Check(t.Context(), e, &Health{Timeout: longEnough, Send: tt.send, Expect: tt.expect})
 				if err == nil != (tt.want == nil) {
 					t.Fatalf("check = %v", err)
 				}
@@ -151,7 +151,7 @@ func TestCheckReason(t *testing.T) {
 				e = serve(t, tt.serve)
 			}
 			e.TLS = tt.config
-			err := newDialer().Check(t.Context(), e, &Health{Timeout: patient})
+			err := newDialer().Check(t.Context(), e, &Health{Timeout: longEnough})
 			wantRefusal(t, err, tt.reason, tt.text)
 		})
 	}
@@ -164,7 +164,7 @@ func TestCheckReachesAnother(t *testing.T) {
 	e.Address = "server.example:" + port
 	d := newDialer()
 	d.Resolver = leadsTo("::1", "127.0.0.1")
-	if err := d.Check(t.Context(), e, &Health{Timeout: patient}); err != nil {
+	if err := d.Check(t.Context(), e, &Health{Timeout: longEnough}); err != nil {
 		t.Error(err)
 	}
 }
@@ -183,7 +183,7 @@ func TestCheckKeepsTickets(t *testing.T) {
 	e.TLS = ca.ClientConfig("localhost", nil)
 	e.TLS.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	for _, want := range []bool{false, true, true} {
-		if err := newDialer().Check(t.Context(), e, &Health{Timeout: patient}); err != nil {
+		if err := newDialer().Check(t.Context(), e, &Health{Timeout: longEnough}); err != nil {
 			t.Fatal(err)
 		}
 		if got := <-resumed; got != want {
@@ -212,7 +212,7 @@ func TestCheckPartsInOrder(t *testing.T) {
 			if tt.secured {
 				e.TLS = ca.ClientConfig("localhost", nil)
 			}
-			if err := newDialer().Check(t.Context(), e, &Health{Timeout: patient, Send: "bye"}); err != nil {
+			if err := newDialer().Check(t.Context(), e, &Health{Timeout: longEnough, Send: "bye"}); err != nil {
 				t.Fatal(err)
 			}
 			if err := <-ends; err != nil {
@@ -222,16 +222,26 @@ func TestCheckPartsInOrder(t *testing.T) {
 	}
 }
 
-// TestCheckGivenUp: who gives a check up is told why, and not that the endpoint is unwell.
+// TestCheckGivenUp: who gives a check up is told so, in whichever stage, and not that the endpoint is unwell.
 func TestCheckGivenUp(t *testing.T) {
-	reason := errors.New("the endpoint is no longer configured")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	e := serve(t, func(conn net.Conn) {
-		cancel(reason)
+	ctx, cancel := context.WithCancel(t.Context())
+	talking := serve(t, func(conn net.Conn) {
+		cancel()
 		silence(conn)
 	})
-	err := newDialer().Check(ctx, e, &Health{Timeout: patient, Expect: pong})
-	if !errors.Is(err, reason) || policy.ReasonOf(err, "") != "" {
-		t.Errorf("check = %v", err)
+	for _, tt := range []struct {
+		name string
+		dial *Dialer
+	}{
+		{"talking", newDialer()}, // the next ones begin with a context that has ended
+		{"beginning", newDialer()},
+		{"connecting", &Dialer{Resolver: leadsTo("192.0.2.1"), Unbound: dialWith(hang)}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := tt.dial.Check(ctx, talking, &Health{Timeout: longEnough, Expect: pong})
+			if !errors.Is(err, context.Canceled) || policy.ReasonOf(err, "") != "" {
+				t.Errorf("check = %v", err)
+			}
+		})
 	}
 }

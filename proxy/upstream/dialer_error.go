@@ -14,10 +14,10 @@ func refused(err error) error {
 	if err == nil {
 		return nil
 	}
-	return refusal(err)
+	return refusalOf(err)
 }
 
-func refusal(err error) *policy.Refusal {
+func refusalOf(err error) *policy.Refusal {
 	if r, ok := errors.AsType[*policy.Refusal](err); ok {
 		return r
 	}
@@ -52,7 +52,7 @@ type failures struct {
 }
 
 func (f *failures) add(err error) {
-	r := refusal(err)
+	r := refusalOf(err)
 	switch r.Reason {
 	case policy.SourceExhausted, policy.SourceQueue:
 		f.busy = r

@@ -35,7 +35,7 @@ func TestDialFromAddress(t *testing.T) {
 				return raw.Control(func(fd uintptr) { late, _ = unix.GetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT) })
 			}
 			for _, purpose := range []Purpose{Payload, Check} {
-				conn, err := d.Dial(t.Context(), e, purpose, patient)
+				conn, err := d.Dial(t.Context(), e, purpose, longEnough)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -62,7 +62,7 @@ func TestDialControlContext(t *testing.T) {
 	asked := 0
 	d.Net.Control = func(string, string, syscall.RawConn) error { t.Error("Control was asked"); return nil }
 	d.Net.ControlContext = func(context.Context, string, string, syscall.RawConn) error { asked++; return nil }
-	conn, err := d.Dial(t.Context(), e, Payload, patient)
+	conn, err := d.Dial(t.Context(), e, Payload, longEnough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestDialControlContext(t *testing.T) {
 func TestDialFromAbsentAddress(t *testing.T) {
 	e := serve(t, silence)
 	e.Source = &Source{Addresses: addresses("192.0.2.1")}
-	_, err := newDialer().Dial(t.Context(), e, Payload, patient)
+	_, err := newDialer().Dial(t.Context(), e, Payload, longEnough)
 	wantRefusal(t, err, policy.SourceAbsent, "not an address of this host", "192.0.2.1")
 }
 
@@ -89,9 +89,9 @@ func TestDialEphemeralPorts(t *testing.T) {
 	conn := dialFromOnePort(t, d, first)
 	defer conn.Close()
 
-	_, err := d.Dial(t.Context(), first, Payload, patient)
+	_, err := d.Dial(t.Context(), first, Payload, longEnough)
 	wantRefusal(t, err, policy.SourceExhausted, "net.ipv4.ip_local_port_range")
-	other, err := d.Dial(t.Context(), second, Payload, patient)
+	other, err := d.Dial(t.Context(), second, Payload, longEnough)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestDialEphemeralPorts(t *testing.T) {
 // dialFromOnePort connects with a dialer that then has a single ephemeral port, one that nobody else has.
 func dialFromOnePort(t *testing.T, d *Dialer, e *Endpoint) *Conn {
 	t.Helper()
-	conn, err := d.Dial(t.Context(), e, Payload, patient)
+	conn, err := d.Dial(t.Context(), e, Payload, longEnough)
 	if err != nil {
 		t.Fatal(err)
 	}

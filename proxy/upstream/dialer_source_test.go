@@ -112,7 +112,7 @@ func TestDialRefusesFamily(t *testing.T) {
 			d := newDialer()
 			d.Resolver = leadsTo(tt.leadsTo...)
 			for _, source := range []*Source{{Addresses: addresses(tt.source)}, {Addresses: addresses(tt.source), Ports: pins}} {
-				_, err := d.Dial(t.Context(), &Endpoint{Network: "tcp", Address: "server.example:25", Source: source}, Payload, patient)
+				_, err := d.Dial(t.Context(), &Endpoint{Network: "tcp", Address: "server.example:25", Source: source}, Payload, longEnough)
 				wantRefusal(t, err, policy.SourceFamily, tt.text)
 			}
 		})
@@ -123,7 +123,7 @@ func TestDialRefusesFamily(t *testing.T) {
 func TestDialNeverChecksFromPayloadPorts(t *testing.T) {
 	d := newDialer()
 	e := &Endpoint{Network: "tcp", Address: "127.0.0.1:25", Source: &Source{Ports: pins, Wait: time.Second}}
-	_, err := d.Dial(t.Context(), e, Check, patient)
+	_, err := d.Dial(t.Context(), e, Check, longEnough)
 	wantRefusal(t, err, policy.InternalError, "health_ports")
 }
 
@@ -213,7 +213,7 @@ func TestDialVerdict(t *testing.T) {
 				return nil, time.Time{}, tt.errors[i-1]
 			})
 			e := &Endpoint{Network: "tcp", Address: "server.example:25", Source: &Source{Addresses: addresses("10.2.0.5"), Ports: pins}}
-			_, err := d.Dial(t.Context(), e, Payload, patient)
+			_, err := d.Dial(t.Context(), e, Payload, longEnough)
 			if diff := cmp.Diff(tt.want, errorText(err)); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}

@@ -18,8 +18,8 @@ import (
 	"sallyport/policy"
 )
 
-// patient is how long a test waits for what must happen; it is not a measure of anything.
-const patient = 20 * time.Second
+// longEnough is how long a test waits for what must happen; it is not a measure of anything.
+const longEnough = 20 * time.Second
 
 // dialWith is a dialer of one function.
 type dialWith func(ctx context.Context, network, address string) (net.Conn, error)
@@ -72,7 +72,7 @@ func serveAt(t testing.TB, network, address string, serve func(net.Conn)) *Endpo
 			if err != nil {
 				return
 			}
-			conn.SetDeadline(time.Now().Add(patient))
+			conn.SetDeadline(time.Now().Add(longEnough))
 			serve(conn)
 			conn.Close()
 		}
@@ -155,18 +155,18 @@ func TestDialReaches(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDialer()
 			d.Resolver = leadsTo("127.0.0.1")
-			conn, err := d.Dial(t.Context(), tt.endpoint, Payload, patient)
+			conn, err := d.Dial(t.Context(), tt.endpoint, Payload, longEnough)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			if left := time.Until(conn.Deadline); left <= 0 || left > patient {
-				t.Errorf("%v are left of %v", left, patient)
+			if left := time.Until(conn.Deadline); left <= 0 || left > longEnough {
+				t.Errorf("%v are left of %v", left, longEnough)
 			}
 			if conn.Lease != nil {
 				t.Error("a source port is leased")
 			}
-			conn.SetDeadline(time.Now().Add(patient))
+			conn.SetDeadline(time.Now().Add(longEnough))
 			if _, err := io.WriteString(conn, "hello"); err != nil {
 				t.Fatal(err)
 			}
@@ -315,7 +315,7 @@ func TestDialGivenUp(t *testing.T) {
 		cancel()
 		return hang(ctx, network, address)
 	})}
-	_, err := d.Dial(ctx, &Endpoint{Network: "tcp", Address: "server.example:25"}, Payload, patient)
+	_, err := d.Dial(ctx, &Endpoint{Network: "tcp", Address: "server.example:25"}, Payload, longEnough)
 	if !errors.Is(err, context.Canceled) || attempts != 1 {
 		t.Errorf("%d attempts, and then %v", attempts, err)
 	}
