@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sallyport/internal/testpki"
 	"sallyport/policy"
 	"sallyport/proxy/sourceport"
@@ -122,7 +124,6 @@ func TestCheckPinned(t *testing.T) {
 		{"answers", 100, says("PING\r\n", "+PONG\r\n"), nil, Health{Timeout: longEnough, Send: "PING\r\n", Expect: pong}, ""},
 		{"TLS", 50, overTLS(ca.ServerConfig(t, "localhost"), silence), ca.ClientConfig("localhost", nil), Health{Timeout: longEnough}, ""},
 		{"resets", 100, func(conn net.Conn) { conn.Read(make([]byte, 1)); abort(conn) }, nil, Health{Timeout: longEnough}, ""},
-		{"never ends", 2, neverEnding(t), nil, Health{Timeout: longEnough}, ""},
 		{"never answers", 10, silence, nil, Health{Timeout: 20 * time.Millisecond, Expect: pong}, policy.UpstreamTimeout},
 		{"never says TLS", 10, silence, ca.ClientConfig("localhost", nil), Health{Timeout: 20 * time.Millisecond}, policy.UpstreamTimeout},
 	} {
@@ -151,12 +152,33 @@ func TestCheckPinned(t *testing.T) {
 	}
 }
 
-// neverEnding returns a server that keeps its side open until the test is over.
-func neverEnding(t *testing.T) func(net.Conn) {
-	return func(conn net.Conn) {
+// TestCheckResetsWhoNeverEnds: the tuple of a server that keeps its side open is given back on both sides.
+func TestCheckResetsWhoNeverEnds(t *testing.T) {
+	opened, over := make(chan *net.TCPConn, 1), make(chan struct{})
+	e := serve(t, func(conn net.Conn) {
+		opened <- conn.(*net.TCPConn)
 		silence(conn)
-		if open, err := conn.(*net.TCPConn).File(); err == nil {
-			t.Cleanup(func() { open.Close() })
+		<-over
+	})
+	defer close(over)
+	if err := pinned(e, 0, "127.0.0.2").Check(t.Context(), e, &Health{Timeout: longEnough}); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := (<-opened).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const closed = 7 // TCP_CLOSE
+	for deadline := time.Now().Add(longEnough); ; <-time.After(time.Millisecond) {
+		var info *unix.TCPInfo
+		if err := raw.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) }); err != nil {
+			t.Fatal(err)
+		}
+		if info != nil && info.State == closed {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server's socket is in state %+v, %v", info, err)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -221,6 +223,40 @@ func TestCheckPartsInOrder(t *testing.T) {
 		})
 	}
 }
+
+// TestCheckSaysGoodbye: the last record of a TLS client is an alert: close_notify. Before TLS 1.3 that can be seen from outside.
+func TestCheckSaysGoodbye(t *testing.T) {
+	ca := testpki.New(t)
+	config := ca.ServerConfig(t, "localhost")
+	config.MaxVersion = tls.VersionTLS12
+	heard := make(chan []byte, 1)
+	e := serve(t, func(conn net.Conn) {
+		var all bytes.Buffer
+		io.Copy(io.Discard, tls.Server(tapped{conn, io.TeeReader(conn, &all)}, config))
+		heard <- all.Bytes()
+	})
+	e.TLS = ca.ClientConfig("localhost", nil)
+	if err := newDialer().Check(t.Context(), e, &Health{Timeout: longEnough}); err != nil {
+		t.Fatal(err)
+	}
+	const header, alert = 5, 21 // RFC 5246, section 6.2.1
+	var last byte
+	for rest := <-heard; len(rest) >= header; {
+		last = rest[0]
+		rest = rest[min(header+int(binary.BigEndian.Uint16(rest[3:])), len(rest)):]
+	}
+	if last != alert {
+		t.Errorf("the last record is of type %d, want an alert", last)
+	}
+}
+
+// tapped is a connection that is read through something else.
+type tapped struct {
+	net.Conn
+	tap io.Reader
+}
+
+func (t tapped) Read(b []byte) (int, error) { return t.tap.Read(b) }
 
 // TestCheckGivenUp: who gives a check up is told so, in whichever stage, and not that the endpoint is unwell.
 func TestCheckGivenUp(t *testing.T) {
