@@ -66,8 +66,8 @@ type Settings struct {
 	Hold         time.Duration // for how long the primary has to be healthy before it comes back into use; 0: at once
 	KeepSessions bool          // of an endpoint that fails; otherwise they are cut
 	DialTimeout  time.Duration // of a session at one endpoint, and of its waiting for a turn there; 0: none
-	MaxDials     int           // connections being made to one endpoint at once; 0: [DefaultMaxDials]
-	Queue        int           // that wait for their turn, for each endpoint; 0: [DefaultQueue]
+	MaxDials     int           // connections being made to one endpoint at once; 0: any number
+	Queue        int           // that wait for their turn, for each endpoint; 0: nobody waits
 	Health       Health
 }
 
@@ -80,13 +80,13 @@ const (
 	SourceHash
 )
 
-// Health says when an endpoint is healthy. Zero means the default of each.
+// Health says when an endpoint is healthy.
 type Health struct {
 	Active   bool          // it is asked; otherwise only what sessions meet counts
 	Interval time.Duration // between checks; without them, the longest pause before a session may try again
 	Timeout  time.Duration
-	Rise     int // successes in a row that make it healthy
-	Fall     int // failures in a row that end that
+	Rise     int // successes in a row that make it healthy; at least 1
+	Fall     int // failures in a row that end that; at least 1
 	Send     string
 	Expect   *regexp.Regexp // nil: no answer is waited for
 }

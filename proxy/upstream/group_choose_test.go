@@ -218,7 +218,7 @@ func TestPacing(t *testing.T) {
 			w.wantHealthy(true)
 			s := sole()
 			s.Endpoints = endpoints("B")
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			synctest.Wait()
 			for _, c := range all {
 				if c.where() != "B" {
@@ -293,7 +293,7 @@ func TestPacing(t *testing.T) {
 			w.is("A", slow(time.Second))
 			all := fill(w, 5)
 			s := sole()
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.pass(time.Second)
 			for _, c := range all {
 				if c.took != time.Second {
@@ -337,7 +337,7 @@ func TestConfigure(t *testing.T) {
 			w.pass(10 * time.Second)
 			s := checkedPair()
 			s.Endpoints = endpoints("A", "C")
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.wantHealthy(false, true)
 			w.wantActive("C")
 		}},
@@ -345,13 +345,13 @@ func TestConfigure(t *testing.T) {
 			w.group.Failover()
 			s := pair()
 			s.Endpoints = endpoints("C", "B")
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.wantActive("B")
 			if !w.group.State().Held {
 				w.t.Error("no longer held")
 			}
 			s.Endpoints = endpoints("B", "A")
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			if s := w.group.State(); s.Active != "B" || s.Held {
 				w.t.Errorf("state %+v", s)
 			}
@@ -360,7 +360,7 @@ func TestConfigure(t *testing.T) {
 			use := w.wants("A", 0)
 			s := pair()
 			s.Endpoints = endpoints("C", "B")
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.wantCuts()
 			w.wants("C", 0)
 			use.Done(policy.PeerDead)
@@ -374,9 +374,9 @@ func TestConfigure(t *testing.T) {
 			w.wants("B", 2*retryPause)
 			s := pair()
 			s.Endpoints = endpoints("B")
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			s = pair()
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.wantHealthy(true, true)
 			w.wantActive("A")
 			if n := w.group.State().Endpoints[0].Sessions; n != 1 {
@@ -397,7 +397,7 @@ func TestConfigure(t *testing.T) {
 			w.pass(10 * time.Second)
 			w.wants("upstream_down", 0)
 			s := sole()
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.wants("A", 0)
 		}},
 	}

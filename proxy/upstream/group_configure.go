@@ -2,48 +2,30 @@ package upstream
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"time"
 )
 
-// What settings that say nothing mean.
-const (
-	// DefaultMaxDials is half of 128, which is the smallest accept queue that is usual: a burst of ours does not
-	// overflow it, which would cost a second each, and leaves room for others.
-	DefaultMaxDials = 64
-
-	// DefaultQueue is what a storm of reconnecting clients needs: at a millisecond for each connection, its last
-	// one is served within the time-out.
-	DefaultQueue = 1024
-
-	defaultInterval = 2 * time.Second
-	defaultTimeout  = time.Second
-	defaultRise     = 2
-	defaultFall     = 3
-)
+// shortestInterval keeps settings without an interval from asking all the time.
+const shortestInterval = 100 * time.Millisecond
 
 // errGone is why attempts are cancelled.
 var errGone = errors.New("the endpoint is no longer one of the upstream's")
 
-// complete returns settings in which nothing is left open.
+// complete returns settings without values that could not work.
 func (s *Settings) complete() *Settings {
 	c := *s
 	c.Hold = max(c.Hold, 0)
 	c.DialTimeout = max(c.DialTimeout, 0)
-	c.MaxDials = orDefault(c.MaxDials, DefaultMaxDials)
-	c.Queue = orDefault(c.Queue, DefaultQueue)
-	c.Health.Interval = orDefault(c.Health.Interval, defaultInterval)
-	c.Health.Timeout = orDefault(c.Health.Timeout, defaultTimeout)
-	c.Health.Rise = orDefault(c.Health.Rise, defaultRise)
-	c.Health.Fall = orDefault(c.Health.Fall, defaultFall)
-	return &c
-}
-
-func orDefault[T int | time.Duration](value, otherwise T) T {
-	if value <= 0 {
-		return otherwise
+	if c.MaxDials <= 0 {
+		c.MaxDials = math.MaxInt32
 	}
-	return value
+	c.Queue = max(c.Queue, 0)
+	c.Health.Interval = max(c.Health.Interval, shortestInterval)
+	c.Health.Rise = max(c.Health.Rise, 1)
+	c.Health.Fall = max(c.Health.Fall, 1)
+	return &c
 }
 
 // Configure puts settings into force. What is known of an endpoint that stays is kept, and so are all established

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -111,7 +112,7 @@ func inWorld(t *testing.T, s Settings, test func(w *world)) {
 			return a
 		}})
 		w.group = NewGroup("app", slog.New(handler), w)
-		w.group.Configure(&s)
+		w.group.Configure(usual(s))
 		ctx, stop := context.WithCancel(t.Context())
 		w.ctx = ctx
 		var running sync.WaitGroup
@@ -304,4 +305,15 @@ func endpoints(names ...string) []*Endpoint {
 		list = append(list, &Endpoint{Network: "tcp", Address: name})
 	}
 	return list
+}
+
+// usual returns settings with what configuration would say of all that is left open.
+func usual(s Settings) *Settings {
+	s.MaxDials = cmp.Or(s.MaxDials, 64)
+	s.Queue = cmp.Or(s.Queue, 1024)
+	s.Health.Interval = cmp.Or(s.Health.Interval, 2*time.Second)
+	s.Health.Timeout = cmp.Or(s.Health.Timeout, time.Second)
+	s.Health.Rise = cmp.Or(s.Health.Rise, 2)
+	s.Health.Fall = cmp.Or(s.Health.Fall, 3)
+	return &s
 }

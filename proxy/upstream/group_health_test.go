@@ -245,32 +245,32 @@ func TestChecks(t *testing.T) {
 		{"a reload changes the interval at once", checkedSole(), func(w *world) {
 			s := checkedSole()
 			s.Health.Interval = time.Hour
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.pass(time.Minute)
 			s.Health.Interval = time.Second
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.pass(10 * time.Second)
 			w.wantAsked(8, 14, "A")
 			s.Health.Active = false
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.pass(time.Minute)
 			w.wantAsked(8, 14, "A")
 		}},
 		{"reloads do not put checks off", checkedSole(), func(w *world) {
 			for range 1000 {
 				s := checkedSole()
-				w.group.Configure(&s)
+				w.group.Configure(usual(s))
 				w.pass(100 * time.Millisecond)
 			}
 			w.wantAsked(40, 64, "A")
 		}},
 		{"endpoints that come are asked, and such that go are not", checkedSole(), func(w *world) {
 			s := checkedPair()
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.pass(time.Minute)
 			w.wantAsked(20, 40, "A", "B")
 			s.Endpoints = endpoints("B", "C")
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.pass(time.Hour)
 			w.wantAsked(20, 40, "A")
 		}},
@@ -348,7 +348,7 @@ func TestStandby(t *testing.T) {
 		wantChange(changed)
 		want("B")
 		s := sole()
-		w.group.Configure(&s)
+		w.group.Configure(usual(s))
 		want("none")
 	})
 }

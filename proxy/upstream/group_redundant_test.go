@@ -383,11 +383,11 @@ func TestFailback(t *testing.T) {
 		{"checks of long ago do not count when there are checks again", checkedPair(), func(w *world) {
 			w.pass(time.Minute)
 			s := pair()
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.pass(time.Minute)
 			w.group.Remember(Memory{Active: "B"})
 			s = checkedPair()
-			w.group.Configure(&s)
+			w.group.Configure(usual(s))
 			w.pass(30 * time.Second)
 			w.wantActive("B")
 			w.pass(5 * time.Second)

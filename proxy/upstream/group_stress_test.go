@@ -58,7 +58,7 @@ type storm struct {
 func newStorm(t *testing.T, settings []Settings) *storm {
 	s := &storm{t: t, settings: settings}
 	s.group = NewGroup("storm", slog.New(slog.DiscardHandler), s)
-	s.group.Configure(&settings[0])
+	s.group.Configure(usual(settings[0]))
 	return s
 }
 
@@ -74,7 +74,7 @@ func (s *storm) rage() {
 			}
 		})
 	}
-	force(func(i int) { s.group.Configure(&s.settings[i%len(s.settings)]) })
+	force(func(i int) { s.group.Configure(usual(s.settings[i%len(s.settings)])) })
 	force(func(int) { s.group.Failover() })
 	force(func(int) { s.group.Failback() })
 	force(func(int) { s.inspect() })
@@ -204,7 +204,7 @@ func TestNobodyEscapesFailover(t *testing.T) {
 	for range rounds {
 		s := pair()
 		g := NewGroup("race", slog.New(slog.DiscardHandler), nil)
-		g.Configure(&s)
+		g.Configure(usual(s))
 		const n = 20
 		var cut [n]atomic.Bool
 		var uses [n]*Use
@@ -243,7 +243,7 @@ func BenchmarkConnect(b *testing.B) {
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			g := NewGroup("fast", slog.New(slog.DiscardHandler), nil)
-			g.Configure(&bm.settings)
+			g.Configure(usual(bm.settings))
 			ctx, cancel := context.WithCancel(b.Context())
 			defer cancel()
 			s := Session{Client: clientOf(1), Cut: func(policy.Reason) {}}
