@@ -35,3 +35,10 @@ func (c Client) config(now func() time.Time) *tls.Config {
 	}
 	return config
 }
+
+// Equal reports whether connections are made in the same way, so that one made for the one will do for the other.
+func (c Client) Equal(o Client) bool {
+	return c.ServerName == o.ServerName && c.Profile == o.Profile && slices.Equal(c.ALPN, o.ALPN) &&
+		slices.EqualFunc(c.Certificates, o.Certificates, func(a, b *Certificate) bool { return a.fingerprint == b.fingerprint }) &&
+		(c.Trust == nil) == (o.Trust == nil) && (c.Trust == nil || c.Trust.Fingerprint == o.Trust.Fingerprint)
+}

@@ -27,6 +27,8 @@ const (
 	KeyUpstreamLocal   = "upstream_local"
 	KeyUpstreamTLS     = "upstream_tls"
 	KeyUpstreamResumed = "upstream_resumed"
+	KeyUpstreamSpare   = "upstream_spare"
+	KeyAttempts        = "upstream_attempts"
 	KeyBytesIn         = "bytes_in"
 	KeyBytesOut        = "bytes_out"
 	KeyDetect          = "detect_ms"
@@ -83,6 +85,8 @@ func Attributes() []Attribute {
 		{KeyUpstreamLocal, "local address and port of the connection to the upstream"},
 		{KeyUpstreamTLS, "TLS version with the upstream"},
 		{KeyUpstreamResumed, "whether the TLS session with the upstream was resumed"},
+		{KeyUpstreamSpare, "true where the connection to the upstream was kept in store (standby = \"hot\"); its TLS handshake was before the session"},
+		{KeyAttempts, "attempts to connect to the upstream; only where one was not enough"},
 		{KeyBytesIn, "payload bytes delivered from the client to the upstream; of a session that was cut, without what was half delivered"},
 		{KeyBytesOut, "payload bytes delivered from the upstream to the client; likewise"},
 		{KeyDetect, "milliseconds spent on telling TLS from plaintext"},

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"net"
 	"time"
 )
@@ -14,13 +13,6 @@ func deadlineAfter(limit time.Duration) time.Time {
 		return noDeadline
 	}
 	return time.Now().Add(limit)
-}
-
-func contextUntil(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
-	if deadline.IsZero() {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, deadline)
 }
 
 func writeBy(conn net.Conn, b []byte, deadline time.Time) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport/policy"
+	"sallyport/proxy/upstream"
 )
 
 // descriptors returns how many files the process has open.
@@ -59,15 +60,15 @@ var phases = []struct {
 		conn.Read(make([]byte, 1))
 	}, true},
 	{"resolving", func(r *rig, reached func()) {
-		r.target.Primary.Address = "server.example:1"
-		r.target.Resolver = NewResolver(lookup(func(context.Context, string) ([]netip.Addr, error) {
+		r.endpoint.Address = "server.example:1"
+		r.target.Dialer.Resolver = upstream.NewResolver(lookup(func(context.Context, string) ([]netip.Addr, error) {
 			reached()
 			<-r.over
 			return nil, errors.New("too late")
 		}))
 	}, nil, false},
 	{"dialling", func(r *rig, reached func()) {
-		r.target.Dialer = dialWith(func(ctx context.Context, network, address string) (net.Conn, error) {
+		r.target.Dialer.Unbound = dialWith(func(ctx context.Context, network, address string) (net.Conn, error) {
 			reached()
 			return hang(ctx, network, address)
 		})
@@ -78,7 +79,7 @@ var phases = []struct {
 			reached()
 			silence(conn)
 		})
-		r.target.TLS = r.clientConfig()
+		r.endpoint.TLS = r.clientConfig()
 	}, nil, false},
 	{"relaying, idle", func(r *rig, reached func()) {
 		r.serveOn("tcp", nil, func(conn net.Conn) {
@@ -115,7 +116,7 @@ func TestDrainCuts(t *testing.T) {
 		t.Run(phase.name, func(t *testing.T) {
 			before := descriptors(t)
 			r := newRig(t, echo)
-			r.limits.HandshakeTimeout, r.limits.DialTimeout = time.Hour, time.Hour
+			r.limits.HandshakeTimeout, r.dialTimeout = time.Hour, time.Hour
 			const clients = 3
 			reached := make(chan struct{}, clients)
 			phase.prepare(r, func() {
@@ -160,7 +161,7 @@ func TestDrainCuts(t *testing.T) {
 			for _, l := range append(r.servers, r.listener) {
 				l.Close()
 			}
-			r.upstream.Wait()
+			r.answers.Wait()
 			eventually(t, "all descriptors are closed", func() bool { return descriptors(t) <= before })
 		})
 	}

@@ -169,6 +169,18 @@ func resetConn(conn net.Conn) {
 	conn.Close()
 }
 
+// finish closes an end of a session that is over.
+func (e *end) finish(ctx context.Context, cause ending) {
+	switch cause.reason {
+	case policy.EndOfStream, policy.Truncated:
+		e.conn.Close()
+	case policy.IdleTimeout, policy.HalfCloseTimeout:
+		e.closeOrderly()
+	default:
+		e.closeAborted(ctx, cause)
+	}
+}
+
 // closeOrderly says goodbye on a quiet connection that was interrupted, and closes it. It is not
 // quiet if its peer has let something wait for all that time: then the stream is cut.
 func (e *end) closeOrderly() {

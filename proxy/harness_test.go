@@ -19,6 +19,7 @@ import (
 
 	"sallyport/internal/testpki"
 	"sallyport/policy"
+	"sallyport/proxy/upstream"
 )
 
 // patient is how long a test waits for what must happen; it is not a measure of anything.
@@ -27,31 +28,35 @@ const patient = 20 * time.Second
 // rig is a server with one port in front of one upstream. Set its fields, then start it.
 type rig struct {
 	testing.TB
-	ca       *testpki.CA
-	port     *Port
-	target   *Target
-	limits   Limits
-	gate     policy.Gate
-	pipes    int
-	network  string // of the port: tcp or unix
-	server   *Server
-	listener net.Listener // of the port
-	address  net.Addr
-	log      logbook
-	over     chan struct{}  // closed at the end of the test
-	servers  []net.Listener // upstreams
-	upstream sync.WaitGroup
+	ca          *testpki.CA
+	port        *Port
+	target      *Target
+	endpoint    *upstream.Endpoint // of the target
+	limits      Limits
+	dialTimeout time.Duration
+	gate        policy.Gate
+	pipes       int
+	network     string // of the port: tcp or unix
+	server      *Server
+	listener    net.Listener // of the port
+	address     net.Addr
+	log         logbook
+	over        chan struct{}  // closed at the end of the test
+	servers     []net.Listener // upstreams
+	answers     sync.WaitGroup // of upstreams
 }
 
 // newRig returns a plaintext port without limits whose upstream is serve on TCP.
 func newRig(t testing.TB, serve func(net.Conn)) *rig {
 	r := &rig{TB: t, ca: testpki.New(t), network: "tcp", pipes: 16, log: make(logbook, 10000), gate: policy.Gate{Policy: everybody}, over: make(chan struct{})}
-	r.target = &Target{Dialer: &net.Dialer{KeepAlive: -1}, Resolver: NewResolver(net.DefaultResolver)}
+	r.endpoint = new(upstream.Endpoint)
+	r.target = &Target{Group: newGroup(), Dialer: &upstream.Dialer{Net: &net.Dialer{KeepAlive: -1}, Resolver: upstream.NewResolver(net.DefaultResolver)}}
 	r.port = &Port{
 		Application: "app", ID: "port", Front: testFront{},
 		Upstream: func(string) *Target { return r.target },
 	}
-	r.limits = Limits{MaxConnections: 1000, Lane: NewLane(2), HandshakeTimeout: patient, DialTimeout: patient}
+	r.limits = Limits{MaxConnections: 1000, Lane: NewLane(2), HandshakeTimeout: patient}
+	r.dialTimeout = patient
 	r.serveOn("tcp", nil, serve)
 	return r
 }
@@ -71,18 +76,18 @@ func (r *rig) secure(version uint16) *rig {
 // serveOn makes serve the upstream, over TLS if there is a configuration for it.
 func (r *rig) serveOn(network string, config *tls.Config, serve func(net.Conn)) {
 	l := listen(r, network)
-	r.target.Primary = Endpoint{Network: network, Address: l.Addr().String()}
+	r.endpoint.Network, r.endpoint.Address = network, l.Addr().String()
 	if config != nil {
-		r.target.TLS = r.ca.ClientConfig("localhost", nil)
-		r.target.TLS.DynamicRecordSizingDisabled = true
+		r.endpoint.TLS = r.ca.ClientConfig("localhost", nil)
+		r.endpoint.TLS.DynamicRecordSizingDisabled = true
 	}
-	r.upstream.Go(func() {
+	r.answers.Go(func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			r.upstream.Go(func() {
+			r.answers.Go(func() {
 				defer conn.Close()
 				if config == nil {
 					serve(conn)
@@ -148,14 +153,27 @@ func (r *rig) start() *rig {
 		if cut, err := r.server.Drain(ctx); err != nil {
 			r.Errorf("%d sessions did not end by themselves: %v", cut, err)
 		}
-		r.upstream.Wait()
+		r.answers.Wait()
 	})
 	return r
+}
+
+// newGroup returns a group without endpoints, which are never asked how they are.
+func newGroup() *upstream.Group { return upstream.NewGroup("app", slog.New(slog.DiscardHandler), nil) }
+
+// configure makes an endpoint the only one of a target.
+func (r *rig) configure(target *Target, e *upstream.Endpoint) {
+	target.Group.Configure(&upstream.Settings{
+		Endpoints:   []*upstream.Endpoint{e},
+		DialTimeout: r.dialTimeout,
+		Health:      upstream.Health{Interval: time.Second, Rise: 1, Fall: 3},
+	})
 }
 
 // generation returns the state that the rig's fields describe.
 func (r *rig) generation(number uint64) *Generation {
 	gate := r.gate
+	r.configure(r.target, r.endpoint)
 	return &Generation{Number: number, Ports: map[string]*Port{"key": r.port}, Limits: r.limits, Gate: &gate}
 }
 

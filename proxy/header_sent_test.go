@@ -55,7 +55,7 @@ func TestHeaderComesFirst(t *testing.T) {
 					r.serveOn("tcp", nil, serve)
 				}
 				if upstream == "tls" {
-					r.target.TLS = r.clientConfig()
+					r.endpoint.TLS = r.clientConfig()
 				}
 				r.target.Header = version
 				r.start()

@@ -8,6 +8,7 @@ import (
 
 	"sallyport/internal/testpki"
 	"sallyport/policy"
+	"sallyport/proxy/upstream"
 )
 
 // memoryDialer reaches a server in memory.
@@ -32,7 +33,8 @@ func answerOnce(conn net.Conn) {
 // newMemoryRig returns a rig without sockets, for a bubble with a fake clock. It needs no start.
 func newMemoryRig(t testing.TB, serve func(net.Conn)) *rig {
 	r := &rig{TB: t, ca: testpki.New(t), log: make(logbook, 10000), gate: policy.Gate{Policy: everybody}}
-	r.target = &Target{Primary: Endpoint{"unix", "memory"}, Dialer: memoryDialer(serve)}
+	r.endpoint = &upstream.Endpoint{Network: "unix", Address: "memory"}
+	r.target = &Target{Group: newGroup(), Dialer: &upstream.Dialer{Unbound: memoryDialer(serve)}}
 	r.port = &Port{
 		Application: "app", ID: "port", Front: testFront{},
 		Upstream: func(string) *Target { return r.target },

@@ -43,7 +43,7 @@ func newStreets(t *testing.T, keys ...string) *streets {
 		}
 		s.serving.Wait()
 		s.server.Drain(t.Context())
-		r.upstream.Wait()
+		r.answers.Wait()
 	})
 	return s
 }

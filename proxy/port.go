@@ -73,7 +73,6 @@ type Limits struct {
 	MaxConnections   int
 	Lane             *Lane
 	HandshakeTimeout time.Duration
-	DialTimeout      time.Duration
 	IdleTimeout      time.Duration
 	HalfCloseTimeout time.Duration
 	MaxLifetime      time.Duration

@@ -20,6 +20,8 @@ type record struct {
 	upstream     string
 	local        string
 	upstreamTLS  *tls.ConnectionState
+	spare        bool // the connection to the upstream was kept in store
+	attempts     int  // to connect to an upstream
 	in, out      int64
 	detect       time.Duration
 	handshake    time.Duration
@@ -58,6 +60,12 @@ func (s *session) attrs() []slog.Attr {
 	if r.upstreamTLS != nil {
 		a.text(KeyUpstreamTLS, tls.VersionName(r.upstreamTLS.Version))
 		a.flag(KeyUpstreamResumed, r.upstreamTLS.DidResume)
+	}
+	if r.spare {
+		a.flag(KeyUpstreamSpare, true)
+	}
+	if r.attempts > 1 {
+		a.number(KeyAttempts, int64(r.attempts))
 	}
 	a.number(KeyBytesIn, r.in)
 	a.number(KeyBytesOut, r.out)

@@ -62,7 +62,7 @@ func fullSession() *session {
 	s.facts = policy.Facts{Source: netip.MustParseAddrPort("192.0.2.1:1"), Peer: netip.MustParseAddrPort("192.0.2.2:2"), Identities: policy.IdentitiesOf(leaf)}
 	s.origin = policy.Origin{Destination: netip.MustParseAddrPort("192.0.2.3:3")}
 	s.record = record{
-		state: state, mode: "tls", served: leaf, upstream: "up", local: "local", upstreamTLS: state, in: 1, out: 2,
+		state: state, mode: "tls", served: leaf, upstream: "up", local: "local", upstreamTLS: state, spare: true, attempts: 2, in: 1, out: 2,
 		detect: time.Millisecond, handshake: time.Millisecond, dial: time.Millisecond,
 		decision: policy.Decision{Rule: "rule", Match: policy.Match{Client: "c"}, Reason: policy.SourcePortMismatch, Nearest: "near", Failed: policy.SourcePort}, suppressedBy: 1,
 		locked: policy.Locked{Forever: true}, isLocked: true,
@@ -159,14 +159,4 @@ func TestRecordLeavesOut(t *testing.T) {
 		KeyID: "id", KeyApplication: "a", KeyPort: "p", KeyGeneration: "3", KeySource: "unix", KeyBytesIn: "0", KeyBytesOut: "0",
 		KeyVerdict: "deny", KeyClosedBy: "sallyport", KeyCloseReason: "connection_limit",
 	}, got)
-}
-
-func TestEndpointText(t *testing.T) {
-	for want, e := range map[string]Endpoint{
-		"db.example:5432": {"tcp", "db.example:5432"}, "unix:/run/x.sock": {"unix", "/run/x.sock"}, "builtin:echo": {"builtin", "echo"},
-	} {
-		if got := e.String(); got != want {
-			t.Errorf("%#v is written %q, want %q", e, got, want)
-		}
-	}
 }

@@ -58,7 +58,7 @@ func whoFailed(reason policy.Reason) Side {
 	case policy.DetectClosed, policy.HandshakeClosed, policy.HandshakeAlert:
 		return Client
 	case policy.UpstreamRefused, policy.UpstreamTimeout, policy.UpstreamUnreachable, policy.UpstreamUnresolved,
-		policy.UpstreamTLS, policy.UpstreamHeader:
+		policy.UpstreamTLS, policy.UpstreamHeader, policy.UpstreamDown:
 		return Upstream
 	default:
 		return Proxy
@@ -72,9 +72,8 @@ func (s *session) recoverPanic() {
 		s.record.decision.Reason = policy.InternalError
 		s.record.end = ending{side: Proxy, reason: policy.InternalError}
 		s.visit.Leave()
-		if s.outgoing != nil {
-			s.outgoing.Close()
-		}
+		s.release()
+		s.use.Done(policy.InternalError)
 		s.server.log.Error("panic in a session", KeyID, s.id, KeyError, fmt.Sprint(p), "stack", string(debug.Stack()))
 		resetConn(s.accepted)
 		s.write()

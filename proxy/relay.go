@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport/policy"
+	"sallyport/proxy/sourceport"
 )
 
 // ending says which side ended something, and why.
@@ -25,6 +26,14 @@ type ending struct {
 // orderly reports whether a stream came to its announced or at least undisturbed end.
 func (e ending) orderly() bool {
 	return e.reason == policy.EndOfStream || e.reason == policy.Truncated
+}
+
+// by returns the reason if it was this side's, otherwise nothing.
+func (e ending) by(side Side) policy.Reason {
+	if e.side != side {
+		return ""
+	}
+	return e.reason
 }
 
 // relay moves bytes between two ends, both directions at once, until both are done or
@@ -132,22 +141,21 @@ func (r *relay) interrupt() {
 }
 
 // close closes both ends in the way that the session's cause of end demands, so that neither side
-// takes a cut stream for a complete one. Only for after run. It blocks while a peer still takes what was
-// sent to it before a reset, for a bounded time and not after ctx ends.
-func (r *relay) close(ctx context.Context, cause ending) {
-	switch cause.reason {
-	case policy.EndOfStream, policy.Truncated:
-		r.client.conn.Close()
-		r.upstream.conn.Close()
-	case policy.IdleTimeout, policy.HalfCloseTimeout:
+// takes a cut stream for a complete one, and gives the upstream's source port back. Only for after run. It blocks while a
+// peer still takes what was sent to it before a reset, for a bounded time and not after ctx ends.
+func (r *relay) close(ctx context.Context, cause ending, lease *sourceport.Lease) {
+	if cause.reason == policy.IdleTimeout || cause.reason == policy.HalfCloseTimeout {
 		// Nothing was on its way, unless a receiver has let it wait or a TLS record is half there.
 		r.client.cut = r.client.cut || r.upstream.midRecord()
 		r.upstream.cut = r.upstream.cut || r.client.midRecord()
-		r.client.closeOrderly()
-		r.upstream.closeOrderly()
-	default:
-		r.client.closeAborted(ctx, cause)
-		r.upstream.closeAborted(ctx, cause)
+	}
+	if cause.side == Upstream { // the other side first: who is the cause may be lingered for
+		r.client.finish(ctx, cause)
+	}
+	r.upstream.finish(ctx, cause)
+	lease.Release()
+	if cause.side != Upstream {
+		r.client.finish(ctx, cause)
 	}
 }
 

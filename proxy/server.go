@@ -84,7 +84,27 @@ func (s *Server) end(sess *session, reason policy.Reason) {
 		sess.relay.abort(ending{side: Proxy, reason: reason})
 		return
 	}
+	if sess.giveUp != nil {
+		sess.giveUp()
+	}
 	sess.accepted.Close() // the step fails
+}
+
+// cut ends a session at once, whatever step it is in.
+func (s *Server) cut(sess *session, reason policy.Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end(sess, reason)
+}
+
+// dialling tells how a session's search for an upstream is ended, nil when it is over.
+func (s *Server) dialling(sess *session, giveUp func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sess.giveUp = giveUp
+	if giveUp != nil && s.mustEnd(sess) != "" {
+		giveUp()
+	}
 }
 
 // mustEnd returns why a session has to end, or nothing. s.mu is held.

@@ -99,8 +99,8 @@ func (rotten) Read([]byte) (int, error) { panic("defect") }
 func TestPanicWhileRelaying(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newMemoryRig(t, silence)
-		serve := r.target.Dialer
-		r.target.Dialer = dialWith(func(ctx context.Context, network, address string) (net.Conn, error) {
+		serve := r.target.Dialer.Unbound
+		r.target.Dialer.Unbound = dialWith(func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := serve.DialContext(ctx, network, address)
 			return rotten{conn}, err
 		})

@@ -1,12 +1,12 @@
 package proxy
 
 import (
-	"context"
 	"crypto/tls"
 	"net"
 	"time"
 
 	"sallyport/policy"
+	"sallyport/proxy/upstream"
 )
 
 // session is one accepted connection, from accept to its single log record.
@@ -22,12 +22,14 @@ type session struct {
 	origin   policy.Origin
 	visit    policy.Visit
 	facts    policy.Facts
-	judged   uint64   // the server's epoch at the last judgement
-	outgoing net.Conn // to the upstream, once there is one
+	judged   uint64         // the server's epoch at the last judgement
+	outgoing *upstream.Conn // once there is one
+	use      *upstream.Use  // of the endpoint, likewise
 	record   record
 
 	// Guarded by server.mu.
 	relay   *relay        // nil until both ends are there
+	giveUp  func()        // ends the search for an upstream; nil if there is none
 	cut     policy.Reason // why it has to end; empty as long as it may go on
 	closing *time.Timer   // a changed policy denies it, and its time will come
 	closeAt time.Time     // then
@@ -150,55 +152,6 @@ func (s *session) meetClient() (*end, error) {
 	return tlsEnd(Client, w, server), nil
 }
 
-// dialUpstream connects to the server: header first, then TLS, under one deadline.
-func (s *session) dialUpstream() (*end, error) {
-	start := time.Now()
-	defer func() { s.record.dial = time.Since(start) }()
-	target := s.port.Upstream(s.facts.ServerName)
-	s.record.upstream = target.Primary.String()
-
-	deadline := deadlineAfter(s.gen.Limits.DialTimeout)
-	ctx, cancel := contextUntil(s.server.ctx, deadline)
-	defer cancel()
-	conn, err := target.dial(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.outgoing = conn
-	s.record.local = localAddress(conn)
-	stop := context.AfterFunc(s.server.ctx, func() { conn.Close() }) // a handshake knows no context
-	upstream, err := s.introduce(target, conn, deadline)
-	stop()
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return upstream, nil
-}
-
-// introduce does what comes before the payload on a new connection to the upstream.
-func (s *session) introduce(target *Target, conn net.Conn, deadline time.Time) (*end, error) {
-	if target.Header != NoHeader {
-		header, err := formatHeader(target.Header, s.origin, s.id, s.record.state)
-		if err == nil {
-			err = writeBy(conn, header, deadline)
-		}
-		if err != nil {
-			return nil, policy.Refuse(policy.UpstreamHeader, err)
-		}
-	}
-	if target.TLS == nil {
-		return plainEnd(Upstream, conn), nil
-	}
-	upstream, err := target.secure(conn, s.gen.Limits.Lane, deadline)
-	if err != nil {
-		return nil, err
-	}
-	state := upstream.tls.ConnectionState()
-	s.record.upstreamTLS = &state
-	return upstream, nil
-}
-
 // exchange relays until the session is over, closes both sides and writes the record.
 func (s *session) exchange(client, upstream *end) {
 	s.settle()
@@ -216,7 +169,8 @@ func (s *session) exchange(client, upstream *end) {
 	c.stop()
 	s.visit.Leave() // before the client can hear of the end, because it may come back at once
 	s.record.in, s.record.out = r.up.bytes.Load(), r.down.bytes.Load()
-	r.close(s.server.ctx, s.record.end)
+	r.close(s.server.ctx, s.record.end, s.outgoing.Lease)
+	s.use.Done(s.record.end.by(Upstream))
 	s.write()
 }
 
@@ -227,12 +181,4 @@ func (s *session) settle() {
 	port.Front, port.TLS, port.Upstream = nil, nil, nil
 	s.port = &port
 	s.gen = &Generation{Number: s.gen.Number, Limits: s.gen.Limits}
-}
-
-// localAddress names our end of the connection to the upstream; UNIX sockets have none.
-func localAddress(conn net.Conn) string {
-	if tcp, ok := conn.LocalAddr().(*net.TCPAddr); ok {
-		return tcp.String()
-	}
-	return ""
 }

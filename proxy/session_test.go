@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sallyport/policy"
+	"sallyport/proxy/upstream"
 )
 
 // TestDeniedEarly: nothing is read of the client, no handshake is made and nobody is dialled.
@@ -203,10 +204,12 @@ func TestAuditDenyPasses(t *testing.T) {
 
 func TestServerNameChoosesUpstream(t *testing.T) {
 	r := newRig(t, func(conn net.Conn) { conn.Write([]byte("default")) }).secure(0)
-	fallback := r.target
+	fallback, first := r.target, r.endpoint
 	other := *r.target
-	r.target = &other
+	other.Group = newGroup()
+	r.target, r.endpoint = &other, new(upstream.Endpoint)
 	r.serveOn("unix", nil, func(conn net.Conn) { conn.Write([]byte("other")) })
+	r.configure(fallback, first)
 	r.port.TLS = r.ca.ServerConfig(t, "localhost", "other.example")
 	r.port.Upstream = func(name string) *Target {
 		if name == "other.example" {
@@ -219,11 +222,11 @@ func TestServerNameChoosesUpstream(t *testing.T) {
 		conn := r.dialTLS(r.ca.ClientConfig(name, nil))
 		wantAll(t, conn, []byte(want))
 		conn.Close()
-		upstream := fallback.Primary.String()
+		at := first.String()
 		if want == "other" {
-			upstream = other.Primary.String()
+			at = r.endpoint.String()
 		}
-		r.wantRecord(KeySNI, name, KeyUpstream, upstream)
+		r.wantRecord(KeySNI, name, KeyUpstream, at)
 	}
 }
 

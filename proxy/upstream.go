@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sallyport/policy"
+	"sallyport/proxy/upstream"
 )
 
 // HeaderVersion says which PROXY header, if any, is sent to the upstream.
@@ -22,102 +23,127 @@ const (
 	HeaderV2 HeaderVersion = 2
 )
 
-// Dialer opens connections. [net.Dialer] is one.
-type Dialer interface {
-	DialContext(ctx context.Context, network, address string) (net.Conn, error)
-}
-
-// Endpoint is one place to connect to: ("tcp", "host:port"), ("unix", path) or
-// ("builtin", "echo").
-type Endpoint struct {
-	Network string
-	Address string
-}
-
-// String returns the endpoint as configuration writes it.
-func (e Endpoint) String() string {
-	if e.Network == "tcp" {
-		return e.Address
-	}
-	return e.Network + ":" + e.Address
-}
-
-// Target is the server behind an application. Immutable and safe for concurrent use.
+// Target is the server behind an application, or the servers. Immutable and safe for concurrent use.
 type Target struct {
-	Primary  Endpoint
-	TLS      *tls.Config   // nil: plaintext
-	Header   HeaderVersion // sent before anything else, TLS included
-	Dialer   Dialer
-	Resolver *Resolver
+	Group  *upstream.Group // chooses among the servers; outlives generations
+	Dialer *upstream.Dialer
+	Header HeaderVersion // sent before anything else, TLS included
+	Spare  *Spare        // nil: no connection is kept in store
 }
 
-// dial connects to one address of the target's endpoint within the context's deadline.
-// Names are resolved now; addresses are tried one after the other, never at
-// the same time, so that a later pinned source port cannot collide with itself.
-func (t *Target) dial(ctx context.Context) (net.Conn, error) {
-	switch t.Primary.Network {
-	case "builtin":
-		return dialEcho()
-	case "unix":
-		conn, err := t.Dialer.DialContext(ctx, "unix", t.Primary.Address)
-		return conn, refusedDial(err)
+// dialUpstream connects to a server: source port, header, then TLS. Which one it is, and what happens if it fails, is the
+// group's business.
+func (s *session) dialUpstream() (*end, error) {
+	start := time.Now()
+	defer func() { s.record.dial = time.Since(start) }()
+	target := s.port.Upstream(s.facts.ServerName)
+	ctx, cancel := context.WithCancel(s.server.ctx)
+	defer cancel()
+	s.server.dialling(s, cancel)
+	defer s.server.dialling(s, nil)
+
+	var ready *end
+	who := upstream.Session{
+		Client: s.facts.Source.Addr(),
+		Cut:    func(reason policy.Reason) { s.server.cut(s, reason) },
 	}
-	host, port, err := net.SplitHostPort(t.Primary.Address)
+	use, err := target.Group.Connect(ctx, who, func(ctx context.Context, e *upstream.Endpoint, within time.Duration) error {
+		s.release() // what an attempt has brought that the group does not want any more
+		s.record.upstream = e.String()
+		s.record.attempts++
+		var err error
+		ready, err = s.connect(ctx, target, e, within)
+		return err
+	})
 	if err != nil {
-		return nil, policy.Refuse(policy.UpstreamUnresolved, err)
+		s.release()
+		return nil, err
 	}
-	addrs, err := t.Resolver.resolve(ctx, host)
+	s.use = use
+	return ready, nil
+}
+
+// connect makes one attempt at one endpoint. What it opens is s.outgoing.
+func (s *session) connect(ctx context.Context, target *Target, e *upstream.Endpoint, within time.Duration) (*end, error) {
+	if kept := target.Spare.take(e); kept != nil {
+		s.outgoing, s.record.spare = kept.conn, true
+		return s.connected(kept.end), nil
+	}
+	conn, err := target.Dialer.Dial(ctx, e, upstream.Payload, within)
 	if err != nil {
-		return nil, policy.Refuse(policy.UpstreamUnresolved, err)
+		return nil, err
 	}
-	for i, addr := range addrs {
-		attempt, cancel := shareDeadline(ctx, len(addrs)-i)
-		var conn net.Conn
-		conn, err = t.Dialer.DialContext(attempt, "tcp", net.JoinHostPort(addr.String(), port))
-		cancel()
+	s.outgoing = conn
+	stop := context.AfterFunc(ctx, func() { conn.Close() }) // neither a write nor a handshake knows a context
+	ready, err := s.introduce(target, e)
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		s.release()
+		return nil, err
+	}
+	return s.connected(ready), nil
+}
+
+// connected notes what the record says of a connection to the upstream.
+func (s *session) connected(e *end) *end {
+	s.record.local, s.record.upstreamTLS = localAddress(e.conn), nil
+	if e.tls != nil {
+		state := e.tls.ConnectionState()
+		s.record.upstreamTLS = &state
+	}
+	return e
+}
+
+// release closes the connection to the upstream, if there is one, and gives its source port back.
+func (s *session) release() {
+	if s.outgoing != nil {
+		s.outgoing.Close()
+		s.outgoing.Lease.Release()
+		s.outgoing, s.record.spare = nil, false
+	}
+}
+
+// introduce does what comes before the payload on a new connection to the upstream.
+func (s *session) introduce(target *Target, e *upstream.Endpoint) (*end, error) {
+	if target.Header != NoHeader {
+		header, err := formatHeader(target.Header, s.origin, s.id, s.record.state)
 		if err == nil {
-			return conn, nil
+			err = writeBy(s.outgoing.Conn, header, s.outgoing.Deadline)
+		}
+		if err != nil {
+			return nil, policy.Refuse(policy.UpstreamHeader, err)
 		}
 	}
-	return nil, refusedDial(err)
+	return secure(s.outgoing, e.TLS, s.gen.Limits.Lane)
 }
 
-// shareDeadline gives one of several attempts its share of the time that is left.
-func shareDeadline(ctx context.Context, attempts int) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok || attempts <= 1 {
-		return context.WithCancel(ctx)
+// secure makes an end of a connection to the upstream, with TLS where there is a configuration for it.
+func secure(conn *upstream.Conn, config *tls.Config, lane *Lane) (*end, error) {
+	if config == nil {
+		return plainEnd(Upstream, conn.Conn), nil
 	}
-	return context.WithTimeout(ctx, time.Until(deadline)/time.Duration(attempts))
-}
-
-// refusedDial gives a dial error its reason code.
-func refusedDial(err error) error {
+	w := newWire(conn.Conn, lane, conn.Deadline)
+	client := tls.Client(w, config)
+	err := shakeHands(w, client)
 	switch {
 	case err == nil:
-		return nil
-	case errors.Is(err, errnoRefused):
-		return policy.Refuse(policy.UpstreamRefused, err)
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errnoTimedOut):
-		return policy.Refuse(policy.UpstreamTimeout, err)
-	default:
-		return policy.Refuse(policy.UpstreamUnreachable, err)
-	}
-}
-
-// secure shakes hands with the upstream over conn.
-func (t *Target) secure(conn net.Conn, lane *Lane, deadline time.Time) (*end, error) {
-	w := newWire(conn, lane, deadline)
-	client := tls.Client(w, t.TLS)
-	err := shakeHands(w, client)
-	if err == nil {
 		return tlsEnd(Upstream, w, client), nil
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, errBusy) {
+	case errors.Is(err, errBusy):
+		return nil, policy.Refuse(policy.HandshakeBusy, fmt.Errorf("with the upstream: %w", err))
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, policy.Refuse(policy.UpstreamTimeout, fmt.Errorf("handshake: %w", err))
-	}
-	if err == io.EOF {
+	case err == io.EOF:
 		err = errors.New("the server closed the connection during the handshake; does it speak TLS?")
 	}
 	return nil, policy.Refuse(policy.UpstreamTLS, err)
+}
+
+// localAddress names our end of the connection to the upstream; UNIX sockets have none.
+func localAddress(conn net.Conn) string {
+	if tcp, ok := conn.LocalAddr().(*net.TCPAddr); ok {
+		return tcp.String()
+	}
+	return ""
 }

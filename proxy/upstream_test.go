@@ -3,17 +3,16 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"sallyport/internal/testpki"
 	"sallyport/policy"
+	"sallyport/proxy/upstream"
 )
 
 // dialWith is a dialer of one function.
@@ -47,38 +46,38 @@ func TestNoUpstream(t *testing.T) {
 		{"refused", func(r *rig) {
 			l := listen(r, "tcp")
 			l.Close()
-			r.target.Primary.Address = l.Addr().String()
+			r.endpoint.Address = l.Addr().String()
 		}, policy.UpstreamRefused, "refused"},
 		{"no such socket", func(r *rig) {
-			r.target.Primary = Endpoint{"unix", filepath.Join(shortDir(r), "none")}
+			r.endpoint.Network, r.endpoint.Address = "unix", filepath.Join(shortDir(r), "none")
 		}, policy.UpstreamUnreachable, "no such file"},
 		{"socket of a dead server", func(r *rig) {
 			l := listen(r, "unix")
 			l.(*net.UnixListener).SetUnlinkOnClose(false)
 			l.Close()
-			r.target.Primary = Endpoint{"unix", l.Addr().String()}
+			r.endpoint.Network, r.endpoint.Address = "unix", l.Addr().String()
 		}, policy.UpstreamRefused, "refused"},
 		{"no such local address", func(r *rig) {
-			r.target.Dialer = &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}}
+			r.target.Dialer.Net = &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}}
 		}, policy.UpstreamUnreachable, "assign requested address"},
 		{"silent network", func(r *rig) {
-			r.limits.DialTimeout = 100 * time.Millisecond
-			r.target.Dialer = dialWith(hang)
+			r.dialTimeout = 100 * time.Millisecond
+			r.target.Dialer.Unbound = dialWith(hang)
 		}, policy.UpstreamTimeout, "deadline exceeded"},
 		{"name that does not exist", func(r *rig) {
-			r.target.Primary.Address = "server.example:1"
-			r.target.Resolver = NewResolver(lookup(func(_ context.Context, host string) ([]netip.Addr, error) {
+			r.endpoint.Address = "server.example:1"
+			r.target.Dialer.Resolver = upstream.NewResolver(lookup(func(_ context.Context, host string) ([]netip.Addr, error) {
 				return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 			}))
 		}, policy.UpstreamUnresolved, "no such host"},
 		{"name without addresses", func(r *rig) {
-			r.target.Primary.Address = "server.example:1"
-			r.target.Resolver = NewResolver(lookup(func(context.Context, string) ([]netip.Addr, error) { return nil, nil }))
+			r.endpoint.Address = "server.example:1"
+			r.target.Dialer.Resolver = upstream.NewResolver(lookup(func(context.Context, string) ([]netip.Addr, error) { return nil, nil }))
 		}, policy.UpstreamUnresolved, "no address"},
-		{"no port", func(r *rig) { r.target.Primary.Address = "127.0.0.1" }, policy.UpstreamUnresolved, "missing port"},
+		{"no port", func(r *rig) { r.endpoint.Address = "127.0.0.1" }, policy.UpstreamUnresolved, "missing port"},
 		{"header cannot be written", func(r *rig) {
 			r.target.Header = HeaderV2
-			r.target.Dialer = dialWith(func(context.Context, string, string) (net.Conn, error) {
+			r.target.Dialer.Unbound = dialWith(func(context.Context, string, string) (net.Conn, error) {
 				near, far := net.Pipe()
 				far.Close()
 				return near, nil
@@ -95,29 +94,29 @@ func TestNoUpstream(t *testing.T) {
 				conn.Write([]byte("220 mail.example ESMTP\r\n"))
 				silence(conn)
 			})
-			r.target.TLS = r.clientConfig()
+			r.endpoint.TLS = r.clientConfig()
 		}, policy.UpstreamTLS, "first record does not look like a TLS handshake"},
 		{"server that closes at once", func(r *rig) {
 			r.serveOn("tcp", nil, func(conn net.Conn) { conn.Read(make([]byte, 10000)) })
-			r.target.TLS = r.clientConfig()
+			r.endpoint.TLS = r.clientConfig()
 		}, policy.UpstreamTLS, "does it speak TLS?"},
 		{"server that resets at once", func(r *rig) {
 			r.serveOn("tcp", nil, func(conn net.Conn) {
 				conn.Read(make([]byte, 1))
 				abort(conn)
 			})
-			r.target.TLS = r.clientConfig()
+			r.endpoint.TLS = r.clientConfig()
 		}, policy.UpstreamTLS, "reset"},
 		{"server that is silent", func(r *rig) {
-			r.limits.DialTimeout = 100 * time.Millisecond
+			r.dialTimeout = 100 * time.Millisecond
 			r.serveOn("tcp", nil, silence)
-			r.target.TLS = r.clientConfig()
+			r.endpoint.TLS = r.clientConfig()
 		}, policy.UpstreamTimeout, "i/o timeout"},
 		{"server of another version", func(r *rig) {
 			config := r.ca.ServerConfig(r, "localhost")
 			config.MinVersion = tls.VersionTLS13
 			r.serveOn("tcp", config, echo)
-			r.target.TLS.MaxVersion = tls.VersionTLS12
+			r.endpoint.TLS.MaxVersion = tls.VersionTLS12
 		}, policy.UpstreamTLS, "protocol version"},
 	}
 	for _, tt := range none {
@@ -137,7 +136,7 @@ func TestNoUpstream(t *testing.T) {
 					r.wantTurnedAway(nil)
 				}
 				record := r.wantRecord(KeyVerdict, "allow", KeyReason, policy.Allowed, KeyCloseReason, tt.reason, KeyClosedBy, Upstream,
-					KeyUpstream, r.target.Primary.String())
+					KeyUpstream, r.endpoint.String())
 				if text, _ := record[KeyError].(string); !strings.Contains(text, tt.text) {
 					t.Errorf("the record's error is %q, want %q in it", text, tt.text)
 				}
@@ -170,7 +169,7 @@ func TestUpstreamWantsCertificate(t *testing.T) {
 func TestUpstreamResumes(t *testing.T) {
 	r := newRig(t, nil)
 	r.serveTLS(func(conn net.Conn) { conn.Write([]byte("hi")) })
-	r.target.TLS.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	r.endpoint.TLS.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	r.start()
 	for _, resumed := range []bool{false, true, true} {
 		conn := r.dial()
@@ -183,63 +182,10 @@ func TestUpstreamResumes(t *testing.T) {
 func TestBuiltinEcho(t *testing.T) {
 	text := noise(1, 3<<20)
 	r := newRig(t, nil)
-	r.target.Primary = Endpoint{"builtin", "echo"}
+	r.endpoint.Network, r.endpoint.Address = "builtin", "echo"
 	r.start()
 	for range 3 {
 		exchange(t, r.dial(), text, text)
 		r.wantRecord(KeyUpstream, "builtin:echo", KeyBytesIn, len(text), KeyBytesOut, len(text), KeyCloseReason, policy.EndOfStream)
 	}
-}
-
-// TestAddressesInTurn: one after the other, each with its share of the time that is left.
-func TestAddressesInTurn(t *testing.T) {
-	addrs := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::2"), netip.MustParseAddr("192.0.2.3")}
-	attempts := []struct {
-		name   string
-		answer map[string]error // nil: hangs
-		want   []string         // address and the time that it is given
-		err    string
-	}{
-		{"all hang", nil, []string{"192.0.2.1:25 3s", "[2001:db8::2]:25 3s", "192.0.2.3:25 3s"}, "upstream_timeout: context deadline exceeded"},
-		{"one refuses", map[string]error{"192.0.2.1:25": errors.New("no")}, []string{"192.0.2.1:25 3s", "[2001:db8::2]:25 4.5s", "192.0.2.3:25 4.5s"}, "upstream_timeout: context deadline exceeded"},
-		{"the last one refuses", map[string]error{"192.0.2.3:25": errors.New("no")}, []string{"192.0.2.1:25 3s", "[2001:db8::2]:25 3s", "192.0.2.3:25 3s"}, "upstream_unreachable: no"},
-		{"the second one answers", map[string]error{"[2001:db8::2]:25": nil}, []string{"192.0.2.1:25 3s", "[2001:db8::2]:25 3s"}, ""},
-	}
-	for _, tt := range attempts {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := newMemoryRig(t, nil)
-				var got []string
-				near, far := net.Pipe()
-				defer near.Close()
-				defer far.Close()
-				r.target.Primary = Endpoint{"tcp", "server.example:25"}
-				r.target.Resolver = NewResolver(lookup(func(context.Context, string) ([]netip.Addr, error) { return addrs, nil }))
-				r.target.Dialer = dialWith(func(ctx context.Context, network, address string) (net.Conn, error) {
-					deadline, _ := ctx.Deadline()
-					got = append(got, address+" "+time.Until(deadline).String())
-					if err, ok := tt.answer[address]; ok && err != nil {
-						return nil, err
-					} else if ok {
-						return near, nil
-					}
-					return hang(ctx, network, address)
-				})
-				ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
-				defer cancel()
-				_, err := r.target.dial(ctx)
-				if text := errorText(err); text != tt.err {
-					t.Errorf("dial = %q, want %q", text, tt.err)
-				}
-				wantSame(t, "attempts", tt.want, got)
-			})
-		})
-	}
-}
-
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }

@@ -73,9 +73,9 @@ func (d *daemon) apply(ctx context.Context, next *plan, selfMade *certs.Credenti
 	}
 	defer stage.Abort()
 	locks := loggedLocks{d.lockouts, d.log, d.kept}
-	switchEndpoint, problem := d.endpoint.stage(next.config, d, locks)
+	switchEndpoint, problem := d.endpoint.stage(next.config, d, locks, d.upstreams)
 	for problem != nil && d.mayYetGo() {
-		switchEndpoint, problem = d.endpoint.stage(next.config, d, locks)
+		switchEndpoint, problem = d.endpoint.stage(next.config, d, locks, d.upstreams)
 	}
 	if problem != nil {
 		problems = append(problems, *problem)

@@ -72,7 +72,7 @@ func newDaemon(path string, handler *logHandler, inherited []*os.File) *daemon {
 		started:  time.Now(),
 		log:      log,
 		handler:  handler,
-		lasting:  newLasting(),
+		lasting:  newLasting(log),
 		sockets:  &listener.Set{Log: log, Inherited: inherited},
 		endpoint: &endpoint{log: log},
 		notify:   notifier{log: log},

@@ -122,7 +122,7 @@ func TestArchitecturePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var source strings.Builder
-	for _, file := range []string{"session.go", "serve.go", "server.go"} {
+	for _, file := range []string{"session.go", "serve.go", "server.go", "upstream.go"} {
 		text, err := os.ReadFile(filepath.Join("../../proxy", file))
 		if err != nil {
 			t.Fatal(err)

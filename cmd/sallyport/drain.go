@@ -29,6 +29,7 @@ func (d *daemon) end(sig os.Signal, signals *signals) error {
 		}
 	}()
 	d.drain(ctx, started)
+	d.upstreams.leave()
 	d.endpoint.close()
 	return closing
 }

@@ -26,7 +26,7 @@ type endpoint struct {
 }
 
 // stage opens what cfg asks for and returns how to switch to it.
-func (e *endpoint) stage(cfg *config.Config, service admin.Service, locks admin.Locks) (switchOver func(), problem *config.Problem) {
+func (e *endpoint) stage(cfg *config.Config, service admin.Service, locks admin.Locks, upstreams admin.Switch) (switchOver func(), problem *config.Problem) {
 	listen := cfg.Admin.Listen
 	var wanted []listener.Spec
 	if !cfg.Admin.Off {
@@ -46,7 +46,7 @@ func (e *endpoint) stage(cfg *config.Config, service admin.Service, locks admin.
 		p := e.problem(cfg.Admin, err)
 		return func() {}, &p
 	}
-	return func() { e.switchTo(staged, wanted, admin.Handler(service, locks, token)) }, nil
+	return func() { e.switchTo(staged, wanted, admin.Handler(service, locks, upstreams, token)) }, nil
 }
 
 // problem says why the socket cannot be opened. A default one that cannot be opened is only a

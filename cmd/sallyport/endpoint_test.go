@@ -19,7 +19,8 @@ func TestEndpointRenamed(t *testing.T) {
 	cfg.Admin.Listen.Value = config.Address{Network: "tcp4", Address: "127.0.0.1:0"}
 	use := func() {
 		t.Helper()
-		switchOver, problem := e.stage(cfg, newDaemon("", newLogHandler(io.Discard), nil), nil)
+		d := newDaemon("", newLogHandler(io.Discard), nil)
+		switchOver, problem := e.stage(cfg, d, nil, d.upstreams)
 		if problem != nil {
 			t.Fatal(problem)
 		}

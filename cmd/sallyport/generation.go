@@ -1,8 +1,7 @@
 package main
 
 import (
-	"crypto/tls"
-	"net"
+	"log/slog"
 	"net/netip"
 	"runtime"
 	"time"
@@ -17,16 +16,16 @@ import (
 // lasting is what outlives generations and is part of each of them: a reload must not forget what clients have done.
 type lasting struct {
 	resumption *certs.Resumption
-	resolver   *proxy.Resolver
+	upstreams  *upstreams
 	lane       *proxy.Lane // another one when its size changes
 	limiter    *policy.Limiter
 	lockouts   *policy.Lockouts
 }
 
-func newLasting() lasting {
+func newLasting(log *slog.Logger) lasting {
 	return lasting{
+		upstreams:  newUpstreams(log),
 		resumption: new(certs.Resumption),
-		resolver:   proxy.NewResolver(net.DefaultResolver),
 		limiter:    policy.NewLimiter(0),
 		lockouts:   policy.NewLockouts(time.Now(), 0, policy.LockoutRules{}),
 	}
@@ -45,18 +44,13 @@ type builder struct {
 	lasting
 	plan     *plan
 	selfMade *certs.Credentials // nil if no port needs it
-	dialer   proxy.Dialer
-	clients  map[*config.Upstream]*tls.Config
+	targets  map[*config.Upstream]*proxy.Target
 }
 
 // build returns the generation of a plan.
 func (b *builder) build(number uint64) *proxy.Generation {
 	limits := b.plan.config.Limits
-	b.dialer = newDialer(limits.DeadPeerTimeout)
-	b.clients = make(map[*config.Upstream]*tls.Config)
-	for _, target := range b.plan.targets {
-		b.clients[target.upstream] = b.resumption.Client(target.name, target.client)
-	}
+	b.targets = b.upstreams.follow(b.plan, b.resumption, b.lane)
 	g := &proxy.Generation{
 		Number: number,
 		Ports:  make(map[string]*proxy.Port, len(b.plan.ports)),
@@ -64,7 +58,6 @@ func (b *builder) build(number uint64) *proxy.Generation {
 			MaxConnections:   b.plan.maxConnections,
 			Lane:             b.lane,
 			HandshakeTimeout: limits.HandshakeTimeout,
-			DialTimeout:      limits.DialTimeout,
 			IdleTimeout:      limits.IdleTimeout,
 			HalfCloseTimeout: limits.HalfCloseTimeout,
 			MaxLifetime:      limits.MaxLifetime,
@@ -135,13 +128,13 @@ func (b *builder) front(p *portPlan) *listener.Front {
 // route returns the upstream for each server name of a port: the one of the name's entry if
 // that has one, otherwise the application's.
 func (b *builder) route(p *portPlan) func(string) *proxy.Target {
-	fallback := b.target(&p.application.Upstream)
+	fallback := b.targets[&p.application.Upstream]
 	var own []*proxy.Target
 	differ := false
 	for i := range p.SNI {
 		target := fallback
 		if p.SNI[i].Upstream != nil {
-			target, differ = b.target(p.SNI[i].Upstream), true
+			target, differ = b.targets[p.SNI[i].Upstream], true
 		}
 		own = append(own, target)
 	}
@@ -154,16 +147,6 @@ func (b *builder) route(p *portPlan) func(string) *proxy.Target {
 			return own[i]
 		}
 		return fallback
-	}
-}
-
-func (b *builder) target(u *config.Upstream) *proxy.Target {
-	return &proxy.Target{
-		Primary:  proxy.Endpoint{Network: u.Primary.Value.Network, Address: u.Primary.Value.Address},
-		TLS:      b.clients[u],
-		Header:   proxy.HeaderVersion(u.ProxyProtocol),
-		Dialer:   b.dialer,
-		Resolver: b.resolver,
 	}
 }
 

@@ -40,20 +40,31 @@ func (d *daemon) give(giving *handover.Giving) error {
 	if err != nil {
 		return err
 	}
-	if err := giving.Offer(sockets); err != nil {
+	leases, err := newLeaseStream()
+	if err != nil {
+		return err
+	}
+	err = giving.Offer(append(sockets, leases.socket()))
+	_ = leases.read.Close()
+	if err != nil {
+		_ = leases.write.Close()
 		return err
 	}
 	d.applying.Lock() // no reload from here on
 	defer d.applying.Unlock()
 	d.pause()
+	d.upstreams.ports.Follow(leases.released)
 	err = giving.Yield(d.heritage())
 	if err == nil {
 		err = giving.Commit()
 	}
 	if err != nil {
+		d.upstreams.ports.Follow(nil)
+		_ = leases.write.Close()
 		d.resume()
 		return err
 	}
+	go leases.send() // until the process ends
 	d.retire(giving.Taker(), len(sockets))
 	return nil
 }
@@ -99,6 +110,7 @@ func (d *daemon) retire(taker handover.Process, sockets int) {
 	d.notify.mainPID(taker.PID)
 	d.rendezvous.close()
 	d.endpoint.leave()
+	go d.upstreams.leave() // the next process makes the checks, and has the spare connections
 	if err := d.sockets.Close(); err != nil {
 		d.log.Warn("a listening socket could not be closed", "error", err)
 	}

@@ -122,7 +122,7 @@ func TestTakerThatFails(t *testing.T) {
 			names = append(names, s.Name)
 			s.File.Close()
 		}
-		if len(names) != 3 {
+		if len(names) != 4 { // three sockets, and the stream of leases
 			t.Errorf("sockets: %q", names)
 		}
 		return taking
@@ -197,6 +197,8 @@ func TestHandOver(t *testing.T) {
 	reloaded := make(chan bool, 1)
 	go func() { reloaded <- d.change(context.Background(), admin.TriggerRequest).OK }()
 	early := make([]net.Conn, 0, 3)
+	sockets, leases := withoutLeases(sockets)
+	defer leases.Close()
 	for _, s := range sockets {
 		l, err := net.FileListener(s.File)
 		if err != nil {

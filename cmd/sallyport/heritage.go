@@ -5,14 +5,22 @@ import (
 	"fmt"
 
 	"sallyport/certs"
+	"sallyport/proxy/sourceport"
+	"sallyport/proxy/upstream"
 )
 
 // heritage is what a process tells its successor when it hands over: what is neither a socket nor in a file. It goes over
 // the UNIX socket between the two and nowhere else. Fields that the other version does not know are ignored.
-//
-// Leases of source ports will belong here (issue 5): a process takes no new ones once it has written this.
 type heritage struct {
 	Stored []string `json:"stored,omitempty"` // names of the sockets that systemd keeps
+
+	// Which endpoints are in use, by the name of the upstream.
+	Upstreams map[string]upstream.Memory `json:"upstreams,omitempty"`
+
+	// Source ports of connections that go on in this process; see leaseStream. A session that is connected only after this was
+	// written takes one that is not among them, and if the other process takes the same, the kernel refuses it to one of the two,
+	// which waits.
+	Leases []sourceport.Tuple `json:"leases,omitempty"`
 
 	// So that clients resume their TLS sessions. They are secrets, and never in a file.
 	Tickets []certs.TicketKeys `json:"tickets,omitempty"`
@@ -20,7 +28,12 @@ type heritage struct {
 
 // heritage returns what this process leaves behind.
 func (d *daemon) heritage() []byte {
-	data, err := json.Marshal(heritage{Stored: d.store.names(), Tickets: d.resumption.TicketKeys()})
+	data, err := json.Marshal(heritage{
+		Stored:    d.store.names(),
+		Upstreams: d.upstreams.memory(),
+		Leases:    d.upstreams.ports.Held(),
+		Tickets:   d.resumption.TicketKeys(),
+	})
 	if err != nil {
 		d.log.Warn("what this process knows does not survive", "error", err)
 		return []byte("{}")
@@ -35,6 +48,11 @@ func (d *daemon) inherit(state []byte) error {
 		return fmt.Errorf("what is handed over cannot be read: %w", err)
 	}
 	d.store.inherit(h.Stored)
+	d.upstreams.remember(h.Upstreams)
+	if stream := d.takeover.leases; stream != nil {
+		d.takeover.leases = nil
+		receiveLeases(d.upstreams.ports, h.Leases, stream, d.log)
+	}
 	d.resumption.Adopt(h.Tickets)
 	return nil
 }

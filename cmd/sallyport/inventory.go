@@ -52,9 +52,12 @@ func takeInventory(p *plan, selfMade *certs.Credentials) *inventory {
 			inv.use(port.Name(), port.server.Names[j].Credentials, "", nil) // whose trust is the port's
 		}
 	}
-	for _, target := range p.targets {
-		c, from := target.client, target.upstream.TLS.Credentials
-		inv.use("upstream of "+target.name, &certs.Credentials{Certificates: c.Certificates, Trust: c.Trust}, from.TrustedCA.Value, values(from.CRLs))
+	for _, u := range p.upstreams {
+		if u.TLS == nil {
+			continue
+		}
+		c, from := u.client, u.TLS.Credentials
+		inv.use("upstream of "+u.name, &certs.Credentials{Certificates: c.Certificates, Trust: c.Trust}, from.TrustedCA.Value, values(from.CRLs))
 	}
 	inv.describe()
 	return inv

@@ -88,7 +88,8 @@ The config.toml that comes with sallyport documents every key.`,
 	}
 	root.SetVersionTemplate("sallyport {{.Version}}\n")
 	root.AddCommand(runCommand(), checkCommand(), reloadCommand(), statusCommand(), versionCommand(),
-		explainCommand(), doctorCommand(), policyCommand(), suggestCommand(), lockoutsCommand(), unlockCommand())
+		explainCommand(), doctorCommand(), policyCommand(), suggestCommand(), lockoutsCommand(), unlockCommand(),
+		failoverCommand(), failbackCommand())
 	return root
 }
 

@@ -37,7 +37,7 @@ const (
 // statusMetrics returns the metrics that are read from the status. docs/metrics.md is written from this list.
 func statusMetrics() []metric {
 	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
-	return []metric{
+	return append([]metric{
 		{"sallyport_build_info", gauge, []string{"version", "goversion"},
 			"Always 1; the labels say which build runs.",
 			func(s *admin.Status, emit emit) { emit(1, s.Version, runtime.Version()) }},
@@ -70,7 +70,7 @@ func statusMetrics() []metric {
 		{"sallyport_watch_deaf_directories", gauge, nil,
 			"Directories that cannot be watched, for want of watches: files in them are looked at periodically.",
 			func(s *admin.Status, emit emit) { emit(float64(s.Watch.Deaf)) }},
-	}
+	}, upstreamMetrics()...)
 }
 
 func readReloads(s *admin.Status, emit emit) {

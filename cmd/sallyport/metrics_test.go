@@ -34,6 +34,18 @@ func sampleStatus() admin.Status {
 			{Role: admin.RoleAuthority, Subject: "our CA", Serial: "1", NotAfter: ends.AddDate(2, 0, 0), Files: []string{"tls/ca.crt"}},
 			{Role: admin.RoleIntermediate, Subject: "odd", Serial: "2", NotAfter: ends, Files: []string{"tls/\xff.crt"}},
 		},
+		Upstreams: []admin.Upstream{
+			{
+				Name: "db", Redundant: true, Active: "b:1", Failovers: 2, Failbacks: 1, Waiting: 5, Spare: &admin.Spare{Ready: true},
+				Endpoints: []admin.UpstreamEndpoint{
+					{Endpoint: "a:1", Role: "primary", Connected: 30, Failed: 4, Checks: 20, Unwell: 3},
+					{Endpoint: "b:1", Role: "backup", Healthy: true, Sessions: 6, Connected: 10},
+				},
+			},
+			{Name: "web", Endpoints: []admin.UpstreamEndpoint{{Endpoint: "c:1", Role: "primary", Healthy: true}}},
+		},
+		SourcePorts:     []admin.SourcePorts{{Source: "10.2.0.5", Destination: "10.0.0.1:2021", Ports: 4, Leased: 2, Cooling: 1, Waiting: 7}},
+		SourceLacks:     map[string]uint64{"upstream_source_exhausted": 8},
 		RevocationLists: []admin.RevocationList{{Issuer: "our CA", File: "tls/ca.crl", NextUpdate: ends}, {Issuer: "our CA", File: "tls/ca.crl", NextUpdate: ends}},
 	}
 }
@@ -68,13 +80,24 @@ sallyport_reloads_total{outcome="success",trigger="watch"} 3
 # HELP sallyport_sessions_active Sessions there are now, those included that are not yet judged.
 # TYPE sallyport_sessions_active gauge
 sallyport_sessions_active 17
+# HELP sallyport_source_ports Source ports of one address towards one destination that are free, leased by a connection, or cooling because the system still has a connection from them. Only destinations that are in use.
+# TYPE sallyport_source_ports gauge
+sallyport_source_ports{destination="10.0.0.1:2021",source="10.2.0.5",state="cooling"} 1
+sallyport_source_ports{destination="10.0.0.1:2021",source="10.2.0.5",state="free"} 1
+sallyport_source_ports{destination="10.0.0.1:2021",source="10.2.0.5",state="leased"} 2
+# HELP sallyport_upstream_endpoint_active Whether new sessions go to an endpoint: for a primary and its backup, which of the two; otherwise whether it is healthy.
+# TYPE sallyport_upstream_endpoint_active gauge
+sallyport_upstream_endpoint_active{endpoint="a:1",role="primary",upstream="db"} 0
+sallyport_upstream_endpoint_active{endpoint="b:1",role="backup",upstream="db"} 1
+sallyport_upstream_endpoint_active{endpoint="c:1",role="primary",upstream="web"} 1
 # HELP sallyport_watch_deaf_directories Directories that cannot be watched, for want of watches: files in them are looked at periodically.
 # TYPE sallyport_watch_deaf_directories gauge
 sallyport_watch_deaf_directories 1
 `
 	if err := testutil.GatherAndCompare(m.registry, strings.NewReader(want),
 		"sallyport_generation", "sallyport_certificate_not_after_timestamp_seconds", "sallyport_reload_last_successful",
-		"sallyport_reloads_total", "sallyport_sessions_active", "sallyport_watch_deaf_directories"); err != nil {
+		"sallyport_reloads_total", "sallyport_sessions_active", "sallyport_watch_deaf_directories",
+		"sallyport_source_ports", "sallyport_upstream_endpoint_active"); err != nil {
 		t.Error(err)
 	}
 }

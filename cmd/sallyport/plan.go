@@ -16,7 +16,7 @@ import (
 type plan struct {
 	config         *config.Config
 	ports          []portPlan
-	targets        []targetPlan
+	upstreams      []upstreamPlan
 	pipes          int
 	maxConnections int
 	policy         *policy.Set // nil if there are errors
@@ -32,13 +32,6 @@ type portPlan struct {
 	application *config.Application
 	spec        listener.Spec
 	server      certs.Server // zero on plaintext ports
-}
-
-// targetPlan is one upstream that is connected to over TLS.
-type targetPlan struct {
-	upstream *config.Upstream
-	name     string // identifies it over generations
-	client   certs.Client
 }
 
 // planner collects problems while it turns a configuration into a plan.
@@ -189,20 +182,6 @@ func (p *planner) serverName(sni *config.SNI) certs.Named {
 		}
 	}
 	return named
-}
-
-// upstream loads the certificates of an upstream that is connected to over TLS.
-func (p *planner) upstream(name string, upstream *config.Upstream) {
-	if upstream.TLS == nil {
-		return
-	}
-	target := targetPlan{upstream: upstream, name: name}
-	target.client = certs.Client{ServerName: upstream.TLS.NameOf(upstream.Endpoints()[0].Value), ALPN: upstream.TLS.ALPN}
-	if creds := p.credentials(upstream.TLS.Credentials, certs.ForClient); creds != nil {
-		target.client.Trust = creds.Trust
-		target.client.Certificates = creds.Certificates
-	}
-	p.plan.targets = append(p.plan.targets, target)
 }
 
 // host loads the host's certificate and warns if it does not have the host's name.

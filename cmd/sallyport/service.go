@@ -33,6 +33,7 @@ func (d *daemon) Status() admin.Status {
 	s.Sessions = admin.Sessions{Active: d.server.Sessions(), Max: inForce.maxConnections}
 	s.Policy = d.policyStatus(inForce)
 	s.Watch = d.watchStatus(inForce)
+	s.Upstreams, s.SourcePorts, s.SourceLacks = d.upstreams.status(), d.upstreams.sourcePorts(), d.upstreams.sourceLacks()
 	if held := inForce.held; held != nil {
 		s.Certificates, s.RevocationLists = held.certificates, held.lists
 	}
@@ -54,7 +55,7 @@ func (d *daemon) ports(inForce *plan) []admin.Port {
 			Mode:        string(p.Mode.Value),
 			Listen:      p.Listen.Value.String(),
 			Address:     bound[p.spec.Key()],
-			Upstream:    p.application.Upstream.Primary.Value.String(),
+			Upstream:    upstreamText(&p.application.Upstream),
 		})
 	}
 	return list

@@ -70,7 +70,10 @@ func printStatus(w io.Writer, s *admin.Status) error {
 	for _, p := range s.Ports {
 		fmt.Fprintf(table, "%s/%s\t%s\t%s\t%s\n", p.Application, p.ID, p.Mode, p.Address, p.Upstream)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return printUpstreams(w, s)
 }
 
 func printWatch(w io.Writer, s *admin.Watch) {

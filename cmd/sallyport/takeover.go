@@ -21,6 +21,7 @@ type takeover struct {
 	conn    *net.UnixConn
 	taking  *handover.Taking
 	sockets int
+	leases  *os.File  // tells which source ports come free; nil if the other process has none to tell of
 	paused  time.Time // since when nobody accepts
 }
 
@@ -58,7 +59,8 @@ func (d *daemon) meet(next *plan) {
 		}
 		return
 	}
-	d.takeover = &takeover{conn: conn.(*net.UnixConn), taking: taking, sockets: len(sockets)}
+	sockets, leases := withoutLeases(sockets)
+	d.takeover = &takeover{conn: conn.(*net.UnixConn), taking: taking, sockets: len(sockets), leases: leases}
 	for _, owner := range d.socketOwners() {
 		owner.set.Pause() // what it opens from here on accepts nothing before Resume
 		owner.set.Adopt(owner.handed(sockets))
@@ -99,6 +101,18 @@ func (o socketOwner) handed(sockets []handover.Socket) []listener.Handed {
 		}
 	}
 	return own
+}
+
+// withoutLeases takes the stream of source ports out of what was handed over.
+func withoutLeases(all []handover.Socket) (sockets []handover.Socket, leases *os.File) {
+	for _, s := range all {
+		if s.Name == leasesName {
+			leases = s.File
+		} else {
+			sockets = append(sockets, s)
+		}
+	}
+	return sockets, leases
 }
 
 // take has the other process stop accepting and receives what it leaves behind. It comes last of all that can fail here, because

@@ -89,7 +89,7 @@ func TestHandler(t *testing.T) {
 			if c.host == "" {
 				c.host = local
 			}
-			code, body := request(t, Handler(service, &fakeLocks{}, "secret"), c.method, c.path, c.host, c.authorization)
+			code, body := request(t, Handler(service, &fakeLocks{}, new(fakeSwitch), "secret"), c.method, c.path, c.host, c.authorization)
 			if code != c.want || !strings.Contains(body, c.says) {
 				t.Errorf("%d %q, want %d with %q", code, body, c.want, c.says)
 			}
@@ -111,7 +111,7 @@ func TestHandler(t *testing.T) {
 // serve runs an endpoint and returns a client for it.
 func serve(t *testing.T, network, address, dir, token string) *Client {
 	t.Helper()
-	return serveHandler(t, network, address, dir, Handler(newFake(), &fakeLocks{}, token))
+	return serveHandler(t, network, address, dir, Handler(newFake(), &fakeLocks{}, new(fakeSwitch), token))
 }
 
 func TestClient(t *testing.T) {

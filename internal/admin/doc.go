@@ -12,6 +12,10 @@
 //	POST /api/v1/unlock?address=ADDRESS
 //	                     ends the locks that overlap with an address or prefix; answers with
 //	                     [Unlocked], 404 if there were none, 400 if it is malformed
+//	POST /api/v1/failover?upstream=NAME
+//	POST /api/v1/failback?upstream=NAME
+//	                     make the other endpoint, or the primary, of a redundant upstream the one
+//	                     in use; 404 if there is none of the name, 409 with the reason if it cannot be
 //
 // Reading needs no credentials: whoever reaches loopback may look. Changing anything over TCP
 // takes the token of the state directory, because every local user and every web page in

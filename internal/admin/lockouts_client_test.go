@@ -29,7 +29,7 @@ func serveLocks(t *testing.T, network string, locks Locks) *Client {
 	if network == "unix" {
 		address, token = filepath.Join(dir, "a.sock"), ""
 	}
-	return serveHandler(t, network, address, dir, Handler(newFake(), locks, token))
+	return serveHandler(t, network, address, dir, Handler(newFake(), locks, new(fakeSwitch), token))
 }
 
 func serveHandler(t *testing.T, network, address, dir string, h http.Handler) *Client {

@@ -78,7 +78,7 @@ func TestLockoutsAnswer(t *testing.T) {
 		{"two limits", "?limit=1&limit=2", threeLocks(), 400, "limit: [\"1\" \"2\"] is not a number of lock-outs\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := Handler(newFake(), tt.locks, "secret")
+			h := Handler(newFake(), tt.locks, new(fakeSwitch), "secret")
 			code, body := request(t, h, "GET", "/api/v1/lockouts"+tt.query, "localhost", "")
 			if code != tt.code {
 				t.Errorf("status %d, want %d", code, tt.code)
@@ -126,7 +126,7 @@ func TestUnlockAnswer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			locks := threeLocks()
-			h := Handler(newFake(), locks, "secret")
+			h := Handler(newFake(), locks, new(fakeSwitch), "secret")
 			code, body := request(t, h, "POST", "/api/v1/unlock?"+tt.query, "localhost", "Bearer secret")
 			if code != tt.code || !strings.Contains(body, tt.says) {
 				t.Errorf("%d %q, want %d with %q", code, body, tt.code, tt.says)
@@ -155,7 +155,7 @@ func TestUnlockIsGuarded(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			locks := threeLocks()
-			code, _ := request(t, Handler(newFake(), locks, "secret"), tt.method, "/api/v1/unlock?address=203.0.113.9", tt.host, tt.authorization)
+			code, _ := request(t, Handler(newFake(), locks, new(fakeSwitch), "secret"), tt.method, "/api/v1/unlock?address=203.0.113.9", tt.host, tt.authorization)
 			if code != tt.want || len(locks.asked) > 0 {
 				t.Errorf("status %d, want %d; unlocked %v", code, tt.want, locks.asked)
 			}

@@ -22,7 +22,7 @@ type Service interface {
 
 // Handler serves the endpoint's paths. With a token, every change must present it; without one,
 // the listener itself must keep strangers out.
-func Handler(service Service, locks Locks, token string) http.Handler {
+func Handler(service Service, locks Locks, upstreams Switch, token string) http.Handler {
 	h := &handler{service: service, locks: locks, token: token, listing: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
@@ -32,6 +32,8 @@ func Handler(service Service, locks Locks, token string) http.Handler {
 	mux.HandleFunc("POST /api/v1/reload", h.reload)
 	mux.HandleFunc("GET /api/v1/lockouts", h.lockouts)
 	mux.HandleFunc("POST /api/v1/unlock", h.unlock)
+	mux.Handle("POST /api/v1/failover", switching(upstreams.Failover))
+	mux.Handle("POST /api/v1/failback", switching(upstreams.Failback))
 	return h.guard(mux)
 }
 

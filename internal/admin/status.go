@@ -17,6 +17,10 @@ type Status struct {
 	Watch       Watch     `json:"watch"`
 	Ports       []Port    `json:"ports"`
 
+	Upstreams   []Upstream        `json:"upstreams"`
+	SourcePorts []SourcePorts     `json:"source_ports,omitempty"` // that are in use, or waited for
+	SourceLacks map[string]uint64 `json:"source_port_failures"`   // sessions without one, for each reason code
+
 	Reloads         []ReloadCount    `json:"reloads"`                    // one for each trigger
 	Certificates    []Certificate    `json:"certificates"`               // in use, the one that ends first in front
 	RevocationLists []RevocationList `json:"revocation_lists,omitempty"` // likewise

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"sallyport/certs"
+	"sallyport/internal/admin"
+	"sallyport/internal/config"
+	"sallyport/proxy"
+	"sallyport/proxy/sourceport"
+	"sallyport/proxy/upstream"
+)
+
+// upstreams are all upstreams by their names, and the source ports that they share. What is known of them outlives
+// generations.
+type upstreams struct {
+	log      *slog.Logger
+	resolver *upstream.Resolver
+	ports    *sourceport.Pool
+	dialer   atomic.Pointer[upstream.Dialer] // of the generation in force
+
+	mu         sync.Mutex
+	live       map[string]*liveUpstream
+	remembered map[string]upstream.Memory // what the process before knew, until it is asked for
+	leaving    bool                       // another process makes the checks
+}
+
+// liveUpstream is one upstream with what runs for it.
+type liveUpstream struct {
+	name  string
+	group *upstream.Group
+	ways  []way // of its endpoints in force
+	ends  []*upstream.Endpoint
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	spare     *proxy.Spare // nil: none is kept
+	stopSpare context.CancelFunc
+}
+
+func newUpstreams(log *slog.Logger) *upstreams {
+	return &upstreams{
+		log:      log,
+		resolver: upstream.NewResolver(net.DefaultResolver),
+		ports:    sourceport.New(),
+		live:     make(map[string]*liveUpstream),
+	}
+}
+
+// follow puts the upstreams of a plan into force and returns the target of each. Sessions of the generation before that
+// are not connected yet go where this one says.
+func (u *upstreams) follow(p *plan, resumption *certs.Resumption, lane *proxy.Lane) map[*config.Upstream]*proxy.Target {
+	limits := &p.config.Limits
+	dialer := &upstream.Dialer{Net: newDialer(limits.DeadPeerTimeout), Resolver: u.resolver, Ports: u.ports}
+	u.dialer.Store(dialer)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	targets := make(map[*config.Upstream]*proxy.Target, len(p.upstreams))
+	wanted := make(map[string]bool, len(p.upstreams))
+	for i := range p.upstreams {
+		plan := &p.upstreams[i]
+		wanted[plan.name] = true
+		l := u.upstream(plan.name)
+		settings := plan.settings(limits)
+		settings.Endpoints = l.endpoints(plan, resumption)
+		l.group.Configure(&settings)
+		l.recall(u.remembered)
+		u.keepSpare(l, plan.Standby.Value == config.StandbyHot, proxy.SpareSettings{Dialer: dialer, Lane: lane, DialTimeout: limits.DialTimeout})
+		targets[plan.Upstream] = &proxy.Target{
+			Group:  l.group,
+			Dialer: dialer,
+			Header: proxy.HeaderVersion(plan.ProxyProtocol),
+			Spare:  l.spare,
+		}
+		u.run(l)
+	}
+	u.remembered = nil
+	for name, l := range u.live {
+		if !wanted[name] {
+			delete(u.live, name)
+			go l.end() // a check may take its time
+		}
+	}
+	return targets
+}
+
+// upstream returns the one of a name, which may be new. u.mu is held.
+func (u *upstreams) upstream(name string) *liveUpstream {
+	l := u.live[name]
+	if l == nil {
+		l = &liveUpstream{name: name, group: upstream.NewGroup(name, u.log, u)}
+		u.live[name] = l
+	}
+	return l
+}
+
+// Check makes an active check with the dialer in force.
+func (u *upstreams) Check(ctx context.Context, e *upstream.Endpoint, h *upstream.Health) error {
+	return u.dialer.Load().Check(ctx, e, h)
+}
+
+// run has the endpoints checked, unless that is so already or another process does it. u.mu is held.
+func (u *upstreams) run(l *liveUpstream) {
+	if l.stop != nil || u.leaving {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l.stop = cancel
+	l.running.Go(func() { l.group.Run(ctx) })
+}
+
+// keepSpare has a connection to the backup kept, or not. u.mu is held.
+func (u *upstreams) keepSpare(l *liveUpstream, hot bool, s proxy.SpareSettings) {
+	switch {
+	case !hot && l.spare != nil:
+		l.stopSpare()
+		l.spare = nil
+	case hot && l.spare == nil && !u.leaving:
+		ctx, cancel := context.WithCancel(context.Background())
+		spare := &proxy.Spare{Name: l.name, Group: l.group, Log: u.log}
+		spare.Configure(s)
+		l.spare, l.stopSpare = spare, cancel
+		l.running.Go(func() { spare.Run(ctx) })
+	case l.spare != nil:
+		l.spare.Configure(s)
+	}
+}
+
+// leave ends the checks and closes the spare connections, for good.
+func (u *upstreams) leave() {
+	u.mu.Lock()
+	u.leaving = true
+	live := u.sorted()
+	u.mu.Unlock()
+	for _, l := range live {
+		l.cancel()
+	}
+	for _, l := range live {
+		l.running.Wait()
+	}
+}
+
+// sorted returns the upstreams in the order of their names. u.mu is held.
+func (u *upstreams) sorted() []*liveUpstream {
+	list := make([]*liveUpstream, 0, len(u.live))
+	for _, l := range u.live {
+		list = append(list, l)
+	}
+	slices.SortFunc(list, func(a, b *liveUpstream) int { return cmp.Compare(a.name, b.name) })
+	return list
+}
+
+func (u *upstreams) all() []*liveUpstream {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.sorted()
+}
+
+// cancel ends what runs for the upstream, soon.
+func (l *liveUpstream) cancel() {
+	if l.stop != nil {
+		l.stop()
+	}
+	if l.stopSpare != nil {
+		l.stopSpare()
+	}
+}
+
+// end ends what runs for the upstream and waits for it.
+func (l *liveUpstream) end() {
+	l.cancel()
+	l.running.Wait()
+}
+
+// endpoints returns those of a plan. One that is reached as before stays the same value, so that a spare connection to it need
+// not be renewed at each reload.
+func (l *liveUpstream) endpoints(plan *upstreamPlan, resumption *certs.Resumption) []*upstream.Endpoint {
+	ways := plan.ways()
+	ends := make([]*upstream.Endpoint, len(ways))
+	for i, w := range ways {
+		e := &upstream.Endpoint{Network: w.endpoint.Network, Address: w.endpoint.Address, Source: w.source}
+		if plan.TLS != nil {
+			e.TLS = resumption.Client(l.name+" "+e.String(), w.client)
+		}
+		if same := slices.IndexFunc(l.ways, w.equal); same >= 0 {
+			e = l.ends[same]
+		}
+		ends[i] = e
+	}
+	l.ways, l.ends = ways, ends
+	return ends
+}
+
+// equal reports whether an endpoint is reached in the same way.
+func (w way) equal(o way) bool {
+	return w.endpoint == o.endpoint && w.backup == o.backup && w.client.Equal(o.client) && reflect.DeepEqual(w.source, o.source)
+}
+
+// recall takes what the process before knew.
+func (l *liveUpstream) recall(remembered map[string]upstream.Memory) {
+	if m, ok := remembered[l.name]; ok {
+		l.group.Remember(m)
+	}
+}
+
+// memory returns what the next process has to know.
+func (u *upstreams) memory() map[string]upstream.Memory {
+	memory := make(map[string]upstream.Memory)
+	for _, l := range u.all() {
+		if m, ok := l.group.Memory(); ok {
+			memory[l.name] = m
+		}
+	}
+	return memory
+}
+
+// remember keeps what the process before knew for the first plan.
+func (u *upstreams) remember(memory map[string]upstream.Memory) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.remembered = memory
+}
+
+// named returns the group of an upstream, or says which there are.
+func (u *upstreams) named(name string) (*upstream.Group, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if l := u.live[name]; l != nil {
+		return l.group, nil
+	}
+	var names []string
+	for _, l := range u.sorted() {
+		names = append(names, l.name)
+	}
+	hint := "there are " + strings.Join(names, ", ")
+	if near := config.Suggest(name, names); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return nil, fmt.Errorf("%w application %q\n  hint: %s", admin.ErrUnknown, name, hint)
+}
+
+// Failover and Failback make [upstreams] an [admin.Switch].
+func (u *upstreams) Failover(name string) error { return u.change(name, (*upstream.Group).Failover) }
+
+// Failback makes the primary of an upstream the endpoint in use.
+func (u *upstreams) Failback(name string) error { return u.change(name, (*upstream.Group).Failback) }
+
+func (u *upstreams) change(name string, change func(*upstream.Group) error) error {
+	group, err := u.named(name)
+	if err != nil {
+		return err
+	}
+	if err := change(group); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
