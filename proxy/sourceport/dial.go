@@ -90,7 +90,8 @@ func connect(ctx context.Context, template *net.Dialer, t Tuple, deadline time.T
 		return nil, err
 	}
 	if t.Source == t.Destination {
-		// Nobody listens there: the socket has met itself.
+		// Nobody listens there: the socket has met itself. A reset leaves no TIME_WAIT on the port.
+		conn.SetLinger(0)
 		conn.Close()
 		return nil, &net.OpError{Op: "dial", Net: network, Source: conn.LocalAddr(), Addr: conn.RemoteAddr(), Err: os.NewSyscallError("connect", errnoRefused)}
 	}
