@@ -75,7 +75,7 @@ func TestFirewallAgrees(t *testing.T) {
 			if test.reason == "" {
 				want = passed
 			}
-			if got := n.connect(t, test.address, test.port); got != want {
+			if got := n.socat(t, test.address, test.port); got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
 			if test.reason == "" {
@@ -95,7 +95,7 @@ func TestFirewallAgrees(t *testing.T) {
 			if test.reason != "" {
 				want, wanted = deniedByUs, fields{keySource: test.address + ":" + test.port, keyVerdict: verdictDeny, keyReason: test.reason}
 			}
-			if got := n.connect(t, test.address, test.port); got != want {
+			if got := n.socat(t, test.address, test.port); got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
 			s.wantRecord(t, wanted)
@@ -158,7 +158,7 @@ table ip nat {
 	}
 }
 `)
-			if got := n.connect(t, test.address, test.port); got != test.want {
+			if got := n.socat(t, test.address, test.port); got != test.want {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 			test.record[keyVerdict] = verdictAllow

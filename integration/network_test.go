@@ -69,8 +69,8 @@ const (
 	deniedByUs = "denied by sallyport"
 )
 
-// connect lets socat in the clients' network say a word from an address and source port, and tells what became of it.
-func (n network) connect(t *testing.T, address, port string) string {
+// socat lets socat in the clients' network say a word from an address and source port, and tells what became of it.
+func (n network) socat(t *testing.T, address, port string) string {
 	t.Helper()
 	c := client{stdin: strings.NewReader("hello\n")}
 	got := c.run(t, n.clients.exec[0], plus(n.clients.exec[1:], need(t, "socat"), "-t5", "-",

@@ -43,6 +43,7 @@ var programs = map[string]struct{ place, debian string }{
 	"setpriv":                 {debian: "util-linux"},
 	"slapadd":                 {"/usr/sbin/slapadd", "slapd"},
 	"slapd":                   {"/usr/sbin/slapd", "slapd"},
+	"ss":                      {debian: "iproute2"},
 	"socat":                   {debian: "socat"},
 	"swaks":                   {debian: "swaks"},
 	"Net::SSLeay":             {"/usr/lib/*/perl5/*/Net/SSLeay.pm", "libnet-ssleay-perl"}, // swaks loads it for TLS

@@ -42,6 +42,7 @@ const (
 	keyReason          = "reason"
 	keyClosedBy        = "closed_by"
 	keyCloseReason     = "close_reason"
+	keyError           = "error"
 	modeTLS            = "tls"
 	tls12              = "TLS 1.2"
 	tls13              = "TLS 1.3"

@@ -179,18 +179,30 @@ file:
 // startPostgres returns the address of a PostgreSQL server; user and database are "postgres", without a password.
 func startPostgres(t *testing.T) string {
 	t.Helper()
-	initdb, program := need(t, "initdb"), need(t, "postgres")
+	address := freeAddress(t)
+	runPostgres(t, start, newCluster(t), address)
+	return address
+}
+
+// newCluster returns the directory of an empty PostgreSQL cluster.
+func newCluster(t *testing.T) string {
+	t.Helper()
 	user := accountOf(t, "postgres")
 	dir := filepath.Join(user.dir(t), "data")
-	address := freeAddress(t)
-	out, err := user.command(initdb, "-D", dir, "-A", "trust", "-U", "postgres", "-N", "--locale=C", "-E", "UTF8").CombinedOutput()
+	out, err := user.command(need(t, "initdb"), "-D", dir, "-A", "trust", "-U", "postgres", "-N", "--locale=C", "-E", "UTF8").CombinedOutput()
 	if err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
-	p := start(t, user.command(program, "-D", dir, "-p", portOf(t, address), "-c", "listen_addresses=127.0.0.1",
-		"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "ssl=off"))
+	return dir
+}
+
+// runPostgres serves a cluster on a loopback address, by start or that of a namespace.
+func runPostgres(t *testing.T, start func(*testing.T, *exec.Cmd) *process, dir, address string) *process {
+	t.Helper()
+	p := start(t, accountOf(t, "postgres").command(need(t, "postgres"), "-D", dir, "-p", portOf(t, address),
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "ssl=off"))
 	p.out.waitLine(t, "ready to accept connections")
-	return address
+	return p
 }
 
 // startHAProxy runs HAProxy on a configuration whose global section and timeouts are supplied, and returns when the

@@ -55,6 +55,13 @@ func serve(t *testing.T, handle func(*net.TCPConn)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveOn(t, ln, handle)
+	return ln.Addr().String()
+}
+
+// serveOn is serve on a socket that is there already.
+func serveOn(t *testing.T, ln net.Listener, handle func(*net.TCPConn)) {
+	t.Helper()
 	var sessions sync.WaitGroup
 	sessions.Go(func() {
 		for {
@@ -73,7 +80,6 @@ func serve(t *testing.T, handle func(*net.TCPConn)) string {
 		ln.Close()
 		sessions.Wait()
 	})
-	return ln.Addr().String()
 }
 
 // echo is a handler for serve: bytes go back as they come, the half-close too.
