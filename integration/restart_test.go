@@ -83,8 +83,10 @@ type dialers struct {
 	clients sync.WaitGroup
 }
 
+func newDialers() *dialers { return &dialers{lost: make(chan error, 100)} }
+
 func startDialers(r *reloadable) *dialers {
-	s := &dialers{lost: make(chan error, 100)}
+	s := newDialers()
 	config := r.ca.ClientConfig("localhost", nil)
 	for name, dial := range map[string]func() (net.Conn, error){
 		"tls":         func() (net.Conn, error) { return tls.Dial("tcp", r.values["secure"], config) },
@@ -93,19 +95,24 @@ func startDialers(r *reloadable) *dialers {
 		"UNIX":        func() (net.Conn, error) { return net.Dial("unix", filepath.Join(r.dir, "file.sock")) },
 		"TLS as ever": func() (net.Conn, error) { return tls.Dial("tcp", r.values["secure"], config) },
 	} {
-		s.clients.Go(func() {
-			for n := 0; !s.stop.Load(); n++ {
-				s.tried.Add(1)
-				if err := oneSession(dial, fmt.Sprintf("%s %d\n", name, n)); err != nil {
-					select {
-					case s.lost <- fmt.Errorf("%s, connection %d: %w", name, n, err):
-					default:
-					}
-				}
-			}
-		})
+		s.repeat(name, func(n int) error { return oneSession(dial, fmt.Sprintf("%s %d\n", name, n)) })
 	}
 	return s
+}
+
+// repeat has one session after the other until they are stopped.
+func (s *dialers) repeat(name string, session func(n int) error) {
+	s.clients.Go(func() {
+		for n := 0; !s.stop.Load(); n++ {
+			s.tried.Add(1)
+			if err := session(n); err != nil {
+				select {
+				case s.lost <- fmt.Errorf("%s, connection %d: %w", name, n, err):
+				default:
+				}
+			}
+		}
+	})
 }
 
 // dialReset connects in a way that leaves nothing in TIME_WAIT, of which they would run out.

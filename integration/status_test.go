@@ -28,6 +28,16 @@ type status struct {
 	Sessions    struct {
 		Active int `json:"active"`
 	} `json:"sessions"`
+	Upstreams []struct {
+		Spare struct {
+			Ready bool `json:"ready"`
+			Taken int  `json:"taken"`
+		} `json:"spare"`
+	} `json:"upstreams"`
+	SourcePorts []struct {
+		Waiting   int `json:"waiting"`
+		Inherited int `json:"inherited"`
+	} `json:"source_ports"`
 	Watch struct {
 		Files int    `json:"files"`
 		Deaf  int    `json:"deaf"`
@@ -45,6 +55,9 @@ func (s status) failure() string {
 
 // adminSocket asks a program for its status whatever its files look like.
 type adminSocket string
+
+// admin is where a program answers whose configuration does not say otherwise.
+func (s *sallyport) admin() adminSocket { return adminSocket(s.beside("admin.sock")) }
 
 func (path adminSocket) status(t *testing.T) status {
 	t.Helper()

@@ -170,7 +170,12 @@ func number(r record, key string) int64 {
 // parallel does something n times, some at a time, and fails the test unless all succeed.
 func parallel(t *testing.T, n int, do func(i int) error) {
 	t.Helper()
-	const lanes = 16
+	inLanes(t, 16, n, do)
+}
+
+// inLanes is parallel for so many at a time.
+func inLanes(t *testing.T, lanes, n int, do func(i int) error) {
+	t.Helper()
 	var next, failed atomic.Int64
 	var wait sync.WaitGroup
 	for range lanes {
