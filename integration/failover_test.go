@@ -5,6 +5,8 @@ package integration
 import (
 	"fmt"
 	"os"
+	"regexp"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -137,6 +139,30 @@ expect = "^\\+PONG"`, interval)
 	}
 	clients.end()
 	clients.wantNoLoss(t)
+	if active {
+		wantChecksApart(t, r.primary)
+		wantChecksApart(t, r.backup)
+	}
+}
+
+// wantChecksApart expects that health checks, which ask for something that clients do not, come from the ports that are
+// meant for them, and clients from the others.
+func wantChecksApart(t *testing.T, f *far) {
+	t.Helper()
+	fromHealth := regexp.MustCompile(`:2002[12]$`).MatchString
+	checks := 0
+	for _, r := range f.sidecar.sessions() {
+		isCheck := r.text(keyBytesIn) == strconv.Itoa(len("PING\r\n"))
+		if isCheck {
+			checks++
+		}
+		if r.text(keyBytesIn) != "0" && isCheck != fromHealth(r.text(keySource)) {
+			t.Errorf("%s: a check from a port of clients, or a client from one of checks: %v", f.name, r)
+		}
+	}
+	if checks == 0 {
+		t.Errorf("%s: no check is in its log", f.name)
+	}
 }
 
 // waitSpare waits until there is a spare connection to the backup, and returns how many sessions have taken one so far.

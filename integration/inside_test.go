@@ -42,9 +42,18 @@ func (ns namespace) inside(do func() error) error {
 }
 
 // connect dials from within the namespace. The connection has a deadline, and is the caller's.
-func (ns namespace) connect(address string) (conn *net.TCPConn, err error) {
+func (ns namespace) connect(address string) (*net.TCPConn, error) {
+	return ns.connectFrom(netip.AddrPort{}, address)
+}
+
+// connectFrom is connect from an address and port, so that the caller knows them even if it fails.
+func (ns namespace) connectFrom(source netip.AddrPort, address string) (conn *net.TCPConn, err error) {
+	dialer := net.Dialer{Timeout: patience}
+	if source.IsValid() {
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(source)
+	}
 	err = ns.inside(func() error {
-		dialed, err := net.DialTimeout("tcp", address, patience)
+		dialed, err := dialer.Dial("tcp", address)
 		if err != nil {
 			return err
 		}
