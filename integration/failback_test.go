@@ -31,7 +31,7 @@ func (r *rig) operate(t *testing.T, command string) {
 }
 
 // TestFailbackByHand lets a primary die and come back, with failback = "manual": clients stay with the backup until
-// somebody says so, and then nobody loses a session.
+// somebody says so, also when the sidecar is restarted meanwhile, and then nobody loses a session.
 func TestFailbackByHand(t *testing.T) {
 	t.Parallel()
 	r := startPairOfHosts(t, `failback = "manual"`)
@@ -50,12 +50,19 @@ func TestFailbackByHand(t *testing.T) {
 		t.Error("clients are back on the primary, and nobody said so")
 	}
 	held := r.hold(t, "backup")
+	next := r.startNext(t)
+	r.egress.waitSuccessor(t, r.egress.cmd.Process.Pid)
+	clients.waitMore(t, 20)
+	if clients.answered("primary") {
+		t.Error("a restart has brought clients back on the primary")
+	}
 	r.operate(t, "failback")
 	clients.waitAnswer(t, "primary")
 	clients.waitMore(t, 10)
 	held.wantAlive(t)
 	clients.end()
 	clients.wantNoLoss(t)
+	next.signal(t, syscall.SIGTERM)
 }
 
 // TestFailoverByHand has an operator switch back and forth under load. Sessions are closed or kept as on_failover says,

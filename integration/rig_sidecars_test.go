@@ -94,7 +94,7 @@ ${source}${health}
 type near struct {
 	upstream string // lines of the upstream's table
 	health   string // lines of its table; none: there is none
-	address  string // of the source; IPv4 if there is none
+	address  string // of the source, or two in quotation marks; IPv4 if there is none
 	ports    string // of the source; those of the rig if there are none
 	wait     string // for a source port
 	dial     string // dial_timeout
@@ -104,9 +104,13 @@ type near struct {
 // config writes what the sidecar is to know, for the pins of the rig.
 func (n near) config(t *testing.T, r *rig) string {
 	t.Helper()
-	source := "    [application.upstream.source]\n"
+	address := cmp.Or(n.address, clientSocket.four)
+	if !strings.Contains(address, `"`) {
+		address = `"` + address + `"`
+	}
+	source := "    [application.upstream.source]\n    address = [" + address + "]\n"
 	for _, key := range []struct{ name, value string }{
-		{"address", cmp.Or(n.address, clientSocket.four)}, {"ports", cmp.Or(n.ports, r.pins.ports)}, {"backup_ports", r.pins.backup},
+		{"ports", cmp.Or(n.ports, r.pins.ports)}, {"backup_ports", r.pins.backup},
 		{"health_ports", r.pins.health}, {"wait", cmp.Or(n.wait, "5s")},
 	} {
 		if key.value != "" {
