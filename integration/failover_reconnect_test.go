@@ -4,6 +4,7 @@ package integration
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -47,7 +48,21 @@ func TestStormReconnect(t *testing.T) {
 			died := time.Now()
 			r.primary.sidecar.signal(t, syscall.SIGKILL)
 			back.Wait()
+			if t.Failed() {
+				t.Fatalf("not everybody was served by the backup; the log says why:\n%s", refusals(r.egress))
+			}
 			t.Logf("figure: sidecar killed, %s standby: %d clients that had sessions were all served by the backup after %s", standby, clients, round(time.Since(died)))
 		})
 	}
+}
+
+// refusals returns the records of the sessions that were not connected.
+func refusals(s *sallyport) string {
+	var text strings.Builder
+	for _, r := range s.sessions() {
+		if r.text(keyUpstreamLocal) == "" {
+			fmt.Fprintf(&text, "%s: %s: %s\n", r.text(keySource), r.text(keyCloseReason), r.text(keyError))
+		}
+	}
+	return text.String()
 }

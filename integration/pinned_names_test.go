@@ -48,7 +48,7 @@ table inet dead {
 				prefix: []string{unshare(t, "--mount", "--propagation", "private"), "--mount", "--propagation", "private",
 					"/bin/sh", "-ec", need(t, "mount") + " --bind " + file + ` /etc/hosts; exec "$@"`, "sh"},
 			})
-			for range 3 {
+			for range 2 {
 				conn := r.connect(t)
 				exchange(t, conn, "hello\n")
 				conn.Close()
