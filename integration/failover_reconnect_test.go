@@ -23,7 +23,8 @@ func TestStormReconnect(t *testing.T) {
 				f.startNamed(t)
 				f.start(t)
 			}
-			r.startEgress(t, near{upstream: r.both(`standby = "` + standby + `"`), wait: "10s"})
+			// A thousand handshakes take their time, in which nobody may be refused.
+			r.startEgress(t, near{upstream: r.both(`standby = "` + standby + `"`), wait: "15s", dial: "15s"})
 			held := make([]holder, clients)
 			parallel(t, clients, func(i int) (err error) {
 				held[i], err = r.begin()
