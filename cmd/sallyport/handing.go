@@ -40,31 +40,26 @@ func (d *daemon) give(giving *handover.Giving) error {
 	if err != nil {
 		return err
 	}
-	leases, err := newLeaseStream()
+	leases, err := d.upstreams.offerLeases()
 	if err != nil {
 		return err
 	}
-	err = giving.Offer(append(sockets, leases.socket()))
-	_ = leases.read.Close()
-	if err != nil {
-		_ = leases.write.Close()
+	defer leases.end()
+	if err := giving.Offer(append(sockets, leases.sockets()...)); err != nil {
 		return err
 	}
 	d.applying.Lock() // no reload from here on
 	defer d.applying.Unlock()
 	d.pause()
-	d.upstreams.ports.Follow(leases.released)
-	err = giving.Yield(d.heritage())
+	err = giving.Yield(d.heritage(leases.pause()))
 	if err == nil {
 		err = giving.Commit()
 	}
 	if err != nil {
-		d.upstreams.ports.Follow(nil)
-		_ = leases.write.Close()
 		d.resume()
 		return err
 	}
-	go leases.send() // until the process ends
+	leases.give()
 	d.retire(giving.Taker(), len(sockets))
 	return nil
 }

@@ -198,7 +198,10 @@ func TestHandOver(t *testing.T) {
 	go func() { reloaded <- d.change(context.Background(), admin.TriggerRequest).OK }()
 	early := make([]net.Conn, 0, 3)
 	sockets, leases := withoutLeases(sockets)
-	defer leases.Close()
+	if len(leases) != 1 {
+		t.Errorf("%d streams of leases", len(leases))
+	}
+	defer leases[0].Close()
 	for _, s := range sockets {
 		l, err := net.FileListener(s.File)
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"sallyport/certs"
-	"sallyport/proxy/sourceport"
 	"sallyport/proxy/upstream"
 )
 
@@ -17,21 +16,21 @@ type heritage struct {
 	// Which endpoints are in use, by the name of the upstream.
 	Upstreams map[string]upstream.Memory `json:"upstreams,omitempty"`
 
-	// Source ports of connections that go on in this process; see leaseStream. A session that is connected only after this was
-	// written takes one that is not among them, and if the other process takes the same, the kernel refuses it to one of the two,
-	// which waits.
-	Leases []sourceport.Tuple `json:"leases,omitempty"`
+	// Source ports of connections that go on in this process, and in those before it, in the order of their streams; see
+	// leaseStream. A session that is connected only after this was written takes one that is not among them, and if the other
+	// process takes the same, the kernel refuses it to one of the two, which waits.
+	Leases []*foreignLeases `json:"leases,omitempty"`
 
 	// So that clients resume their TLS sessions. They are secrets, and never in a file.
 	Tickets []certs.TicketKeys `json:"tickets,omitempty"`
 }
 
-// heritage returns what this process leaves behind.
-func (d *daemon) heritage() []byte {
+// heritage returns what this process leaves behind, leases of source ports included.
+func (d *daemon) heritage(leases []*foreignLeases) []byte {
 	data, err := json.Marshal(heritage{
 		Stored:    d.store.names(),
 		Upstreams: d.upstreams.memory(),
-		Leases:    d.upstreams.ports.Held(),
+		Leases:    leases,
 		Tickets:   d.resumption.TicketKeys(),
 	})
 	if err != nil {
@@ -49,10 +48,7 @@ func (d *daemon) inherit(state []byte) error {
 	}
 	d.store.inherit(h.Stored)
 	d.upstreams.remember(h.Upstreams)
-	if stream := d.takeover.leases; stream != nil {
-		d.takeover.leases = nil
-		receiveLeases(d.upstreams.ports, h.Leases, stream, d.log)
-	}
+	d.upstreams.adoptLeases(h.Leases, d.takeover.leases)
 	d.resumption.Adopt(h.Tickets)
 	return nil
 }

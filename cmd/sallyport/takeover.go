@@ -21,8 +21,8 @@ type takeover struct {
 	conn    *net.UnixConn
 	taking  *handover.Taking
 	sockets int
-	leases  *os.File  // tells which source ports come free; nil if the other process has none to tell of
-	paused  time.Time // since when nobody accepts
+	leases  []*os.File // the streams that tell which source ports come free
+	paused  time.Time  // since when nobody accepts
 }
 
 // meet asks the process that runs with this configuration, if there is one, for its sockets. If it has none to give, this
@@ -101,18 +101,6 @@ func (o socketOwner) handed(sockets []handover.Socket) []listener.Handed {
 		}
 	}
 	return own
-}
-
-// withoutLeases takes the stream of source ports out of what was handed over.
-func withoutLeases(all []handover.Socket) (sockets []handover.Socket, leases *os.File) {
-	for _, s := range all {
-		if s.Name == leasesName {
-			leases = s.File
-		} else {
-			sockets = append(sockets, s)
-		}
-	}
-	return sockets, leases
 }
 
 // take has the other process stop accepting and receives what it leaves behind. It comes last of all that can fail here, because

@@ -32,6 +32,8 @@ type upstreams struct {
 	live       map[string]*liveUpstream
 	remembered map[string]upstream.Memory // what the process before knew, until it is asked for
 	leaving    bool                       // another process makes the checks
+
+	older []*foreignLeases // of processes before this one; only for changes of the state
 }
 
 // liveUpstream is one upstream with what runs for it.
