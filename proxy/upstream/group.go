@@ -84,5 +84,5 @@ func (g *Group) other(m *member) *member {
 	return g.members[0]
 }
 
-// sole reports whether there is nothing to choose from, and nobody but sessions asks. The lock is held.
-func (g *Group) sole() bool { return len(g.members) == 1 && !g.settings.Health.Active }
+// sole reports whether there is nothing to choose from. The lock is held.
+func (g *Group) sole() bool { return len(g.members) == 1 }

@@ -68,6 +68,11 @@ var (
 
 func refuses(context.Context, time.Duration) error { return errRefused }
 
+// answersWrongly is a server that is something else.
+func answersWrongly(context.Context, time.Duration) error {
+	return policy.Refuse(policy.UpstreamTLS, errAnswer)
+}
+
 // silent is a server that does not answer.
 func silent(ctx context.Context, within time.Duration) error {
 	expired, stop := after(within)

@@ -25,15 +25,13 @@ func Local(err error) bool {
 
 // succeeded takes in that an attempt of a session has succeeded. The lock is held.
 func (g *Group) succeeded(m *member) {
-	h := &g.settings.Health
 	m.problem = ""
-	m.refuses = false
 	m.tryFailures = 0
 	m.pause, m.notBefore = 0, time.Time{}
-	if m.healthy || h.Active {
-		return // with checks, it is for them to say that it is well again
+	if m.healthy || g.checksDecide(m) {
+		return
 	}
-	if m.trySuccesses++; m.trySuccesses >= h.Rise {
+	if m.trySuccesses++; m.trySuccesses >= g.settings.Health.Rise {
 		g.recovered(m, m.trySuccesses)
 	}
 }
@@ -69,6 +67,7 @@ func (g *Group) checked(m *member, err error) {
 	}
 	m.unwell++
 	m.problem = problemOf(err)
+	m.refuses = policy.ReasonOf(err, "") == policy.UpstreamRefused
 	m.checkSuccesses = 0
 	if m.checkFailures++; m.checkFailures >= h.Fall && !m.condemned {
 		m.condemned = true

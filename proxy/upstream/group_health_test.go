@@ -128,6 +128,53 @@ func TestTrials(t *testing.T) {
 			fall(w)
 			w.wantCuts()
 		}},
+		{"checks do not keep sessions from a sole endpoint that restarts", checkedSole(), func(w *world) {
+			w.pass(time.Second) // the next check is a while away
+			w.is("A", refuses)
+			for range 10 {
+				w.wants("upstream_refused", 0)
+			}
+			w.wantHealthy(false)
+			w.is("A", nil)
+			w.wants("A", 0)
+			w.wants("A", 0)
+			w.wantHealthy(true)
+		}},
+		{"nor when they have found it refusing, and they say when it is well", checkedSole(), func(w *world) {
+			w.is("A", refuses)
+			w.checked("A", errRefused)
+			w.pass(30 * time.Second)
+			w.wantHealthy(false)
+			w.wants("upstream_refused", 0)
+			w.is("A", nil)
+			w.checked("A", nil)
+			for range 5 {
+				w.wants("A", 0)
+			}
+			w.wantHealthy(false)
+			w.pass(5 * time.Second)
+			w.wantHealthy(true)
+		}},
+		{"a sole endpoint that accepts again and answers checks wrongly is down", checkedSole(), func(w *world) {
+			w.checked("A", errRefused)
+			w.pass(30 * time.Second)
+			w.checked("A", errAnswer)
+			w.pass(3 * time.Second)
+			w.wants("upstream_down", 0)
+		}},
+		{"where only sessions found a sole endpoint ill, sessions try it", checkedSole(), func(w *world) {
+			w.is("A", answersWrongly)
+			for range 3 {
+				w.wants("upstream_tls", 0)
+			}
+			w.wantHealthy(false)
+			w.wants("upstream_down", 0)
+			w.is("A", nil)
+			w.pass(firstPause)
+			w.wants("A", 0)
+			w.wants("A", 0)
+			w.wantHealthy(true)
+		}},
 		{"with checks a sole endpoint that is down costs nobody time", checkedSole(), func(w *world) {
 			w.is("A", slow(3*time.Second))
 			w.session("one")
@@ -189,21 +236,22 @@ func TestChecks(t *testing.T) {
 				w.t.Error("there is no jitter")
 			}
 		}},
-		{"what sessions met before is not for sessions to take back where there are checks", checkedSole(), func(w *world) {
+		{"what sessions met before is not for sessions to take back where there are checks", checkedParallel(RoundRobin), func(w *world) {
 			w.is("A", slow(100*time.Millisecond))
-			w.begin("one")
-			w.begin("two")
+			for range 6 {
+				w.begin("one")
+			}
 			w.is("A", refuses)
-			for range 3 {
-				w.session("three")
+			for range 9 {
+				w.session("another")
 			}
 			w.pass(200 * time.Millisecond)
 			if n := w.group.State().Endpoints[0].Connected; n != 2 {
 				w.t.Errorf("%d connected, want 2", n)
 			}
-			w.wantHealthy(false)
+			w.wantHealthy(false, true, true)
 			w.pass(5 * time.Second)
-			w.wantHealthy(true)
+			w.wantHealthy(true, true, true)
 		}},
 		{"fall failures in a row end its health, and rise successes begin it", checkedSole(), func(w *world) {
 			w.checked("A", errAnswer)

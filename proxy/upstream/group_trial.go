@@ -22,12 +22,12 @@ const (
 //
 // Where nobody else asks, sessions have to: one at a time, so that not all of them wait for an endpoint that is
 // probably dead. An endpoint that refuses connections, and is the only one, needs no gate: asking it costs nothing, and it
-// may be back this instant.
+// may be back this instant. Checks would only notice that after a few intervals, in which nobody is served.
 func (g *Group) gate(m *member) gate {
 	switch {
 	case m.healthy, m.refuses && g.sole():
 		return open
-	case g.settings.Health.Active:
+	case g.checksDecide(m):
 		return shut
 	case m.trial != nil:
 		return follow
@@ -36,6 +36,12 @@ func (g *Group) gate(m *member) gate {
 	default:
 		return single
 	}
+}
+
+// checksDecide reports whether it is for checks to say that an unhealthy endpoint is well again. Where sessions have
+// nowhere else to go and it was only they who found it ill, they find it well, too. The lock is held.
+func (g *Group) checksDecide(m *member) bool {
+	return g.settings.Health.Active && (m.condemned || !g.sole())
 }
 
 // certainlyDown reports whether an endpoint is known to be unhealthy, by what is not too old to be doubted itself.
