@@ -71,6 +71,7 @@ func (k *Spare) Run(ctx context.Context) {
 		}
 		kept, err := k.open(ctx, e)
 		if err == nil {
+			k.Group.Reached(e)
 			began := time.Now()
 			if taken := k.keep(ctx, kept); taken || time.Since(began) > spareLongPause {
 				pause = sparePause

@@ -82,13 +82,26 @@ func (g *Group) comeBack() {
 	g.failBack("a session got through to the primary")
 }
 
-// Standby returns the endpoint that a spare connection should be kept to: the backup; nil if there is none or it is not
-// healthy. Changed is closed when the answer may be another one.
+// Standby returns the endpoint that a spare connection should be kept to: the backup; nil if there is none, or if checks
+// say that it is not healthy. Where it is only sessions that it failed, nobody else would find out that it is back. Changed is
+// closed when the answer may be another one.
 func (g *Group) Standby() (e *Endpoint, changed <-chan struct{}) {
 	g.lock()
 	defer g.unlock()
-	if g.redundant() && g.members[1].healthy {
+	if g.redundant() && (g.members[1].healthy || !g.settings.Health.Active) {
 		e = g.members[1].endpoint
 	}
 	return e, g.changed
+}
+
+// Reached says that a spare connection to an endpoint stands. That is what a session would have wanted of it.
+func (g *Group) Reached(e *Endpoint) {
+	g.lock()
+	defer g.unlock()
+	m := g.known[e.String()]
+	if m == nil || m.endpoint != e || m.gone || m.healthy || g.settings.Health.Active {
+		return
+	}
+	m.problem = ""
+	g.recovered(m, 1)
 }

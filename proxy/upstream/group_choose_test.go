@@ -336,10 +336,23 @@ func TestConfigure(t *testing.T) {
 			w.checked("A", errAnswer)
 			w.pass(10 * time.Second)
 			s := checkedPair()
-			s.Endpoints = endpoints("A", "C")
+			s.Endpoints = append(endpoints("C"), w.group.members[0].endpoint)
+			slices.Reverse(s.Endpoints)
 			w.group.Configure(usual(s))
 			w.wantHealthy(false, true)
 			w.wantActive("C")
+		}},
+		{"unless it is reached in another way, which may be what it lacked", checkedPair(), func(w *world) {
+			w.checked("A", errAnswer)
+			w.checked("B", errAnswer)
+			w.pass(10 * time.Second)
+			w.wants("upstream_down", 0)
+			s := checkedPair() // with other values
+			w.group.Configure(usual(s))
+			w.wantHealthy(true, true)
+			if c := w.session("one"); c.err != nil {
+				w.t.Error(c.err)
+			}
 		}},
 		{"the active endpoint stays active", pair(), func(w *world) {
 			w.group.Failover()

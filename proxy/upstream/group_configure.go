@@ -28,8 +28,8 @@ func (s *Settings) complete() *Settings {
 	return &c
 }
 
-// Configure puts settings into force. What is known of an endpoint that stays is kept, and so are all established
-// sessions; attempts at an endpoint that goes are made elsewhere.
+// Configure puts settings into force. What is known of an endpoint that stays the same value is kept, and so are all
+// established sessions; attempts at an endpoint that goes are made elsewhere.
 func (g *Group) Configure(s *Settings) {
 	g.lock()
 	defer g.unlock()
@@ -72,6 +72,9 @@ func (g *Group) enlist(s *Settings) []*member {
 			continue
 		case m.gone && !slices.Contains(g.members, m):
 			m.welcome()
+		case m.endpoint != e && !m.healthy:
+			m.forgive() // it is reached in another way now, perhaps because the one before was the fault
+			m.problem = ""
 		}
 		m.gone = false
 		m.endpoint = e

@@ -401,6 +401,37 @@ func TestStandby(t *testing.T) {
 	})
 }
 
+// TestStandbyWithoutChecks: no session goes to a backup that is not in use, so it is the spare connection that shows that it is
+// back.
+func TestStandbyWithoutChecks(t *testing.T) {
+	inWorld(t, pair(), func(w *world) {
+		w.is("A", refuses)
+		w.is("B", refuses)
+		w.session("one")
+		w.wantHealthy(false, false)
+		w.is("A", nil)
+		w.pass(time.Minute)
+		w.session("two")
+		w.session("three")
+		w.wantHealthy(true, false)
+		w.wantActive("A")
+		e, _ := w.group.Standby()
+		if e == nil || e.String() != "B" {
+			t.Fatalf("standby is %v, want B", e)
+		}
+		w.group.Reached(e)
+		w.wantHealthy(true, true)
+		w.group.Reached(&Endpoint{Network: "tcp", Address: "nobody:1"})
+	})
+	inWorld(t, checkedPair(), func(w *world) {
+		e, _ := w.group.Standby()
+		w.checked("B", errAnswer)
+		w.pass(30 * time.Second)
+		w.group.Reached(e)
+		w.wantHealthy(true, false)
+	})
+}
+
 func TestLocal(t *testing.T) {
 	tests := []struct {
 		err  error
