@@ -44,13 +44,17 @@ func startPulse(deadPeer time.Duration, client, upstream *end, dead func(Side)) 
 		return nil
 	}
 	p := &pulse{
-		period: deadPeer / looks,
+		period: periodFor(deadPeer),
 		ends:   [2]watched{{side: Client, socket: client.socket}, {side: Upstream, socket: upstream.socket}},
 		dead:   dead,
 	}
 	p.start()
 	return p
 }
+
+// periodFor returns the time between looks. Silence only counts after a period, and the first look after that can come
+// another one late: all of it has to fit.
+func periodFor(deadPeer time.Duration) time.Duration { return deadPeer / (looks + 1) }
 
 func (p *pulse) start() {
 	p.timer = time.AfterFunc(time.Hour, p.look) // reset below: look uses the timer

@@ -21,6 +21,37 @@ func (v *vitals) unacknowledged(time.Duration) (inFlight, owed bool) {
 	return v.inFlight, v.owed
 }
 
+// mortal is a busy socket whose peer answers until it dies.
+type mortal time.Time
+
+func (m mortal) unacknowledged(silence time.Duration) (inFlight, owed bool) {
+	return true, time.Since(time.Time(m)) >= silence
+}
+
+// TestPulseInTime: whenever between two looks a peer dies, it is noticed within the time that was promised, and not before a good
+// part of it has passed.
+func TestPulseInTime(t *testing.T) {
+	const deadPeer = 9 * time.Second
+	for phase := range 10 {
+		synctest.Test(t, func(t *testing.T) {
+			died := make(chan Side, 1)
+			lives := time.Duration(phase) * time.Second / 2
+			p := &pulse{
+				period: periodFor(deadPeer),
+				ends:   [2]watched{{side: Client, socket: &vitals{}}, {side: Upstream, socket: mortal(time.Now().Add(lives))}},
+				dead:   func(side Side) { died <- side },
+			}
+			begun := time.Now()
+			p.start()
+			defer p.stop()
+			<-died
+			if took := time.Since(begun) - lives; took > deadPeer || took < deadPeer/2 {
+				t.Errorf("a peer that died after %v was noticed %v later, want %v to %v", lives, took, deadPeer/2, deadPeer)
+			}
+		})
+	}
+}
+
 func (v *vitals) set(inFlight, owed bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -40,7 +71,7 @@ func TestPulse(t *testing.T) {
 			client, upstream := &vitals{}, &vitals{}
 			died := make(chan Side, 1)
 			p := &pulse{
-				period: deadPeer / looks,
+				period: periodFor(deadPeer),
 				ends:   [2]watched{{side: Client, socket: client}, {side: Upstream, socket: upstream}},
 				dead:   func(side Side) { died <- side },
 			}
@@ -57,8 +88,8 @@ func TestPulse(t *testing.T) {
 		run(t, func(p *pulse, _, upstream *vitals, died chan Side) {
 			start := time.Now()
 			upstream.set(true, true)
-			if side := <-died; side != Upstream || time.Since(start) != deadPeer {
-				t.Errorf("%s died after %s, want upstream after %s", side, time.Since(start), deadPeer)
+			if side := <-died; side != Upstream || time.Since(start) != looks*periodFor(deadPeer) {
+				t.Errorf("%s died after %s, want upstream after %s", side, time.Since(start), looks*periodFor(deadPeer))
 			}
 		})
 	})
@@ -66,9 +97,9 @@ func TestPulse(t *testing.T) {
 		run(t, func(p *pulse, client, _ *vitals, died chan Side) {
 			for range 5 {
 				client.set(true, true)
-				wait(2 * deadPeer / looks)
+				wait(2 * periodFor(deadPeer))
 				client.set(true, false)
-				wait(deadPeer / looks)
+				wait(periodFor(deadPeer))
 			}
 			if len(died) > 0 {
 				t.Error("declared dead in spite of its answers")
