@@ -418,3 +418,22 @@ func TestConfigure(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) { inWorld(t, tt.settings, tt.test) })
 	}
 }
+
+// TestTurnThatComesTooLate: the turn of a session can come in the moment in which its patience ends. If it goes, that says nothing
+// about the endpoint.
+func TestTurnThatComesTooLate(t *testing.T) {
+	for range 20 {
+		s := sole()
+		s.MaxDials, s.Queue, s.DialTimeout = 1, 20, time.Second
+		inWorld(t, s, func(w *world) {
+			w.is("A", slow(time.Second))
+			for range 20 {
+				w.begin("one")
+			}
+			w.pass(time.Minute)
+			if a := w.group.State().Endpoints[0]; !a.Healthy || a.Failed > 0 || a.Problem != "" {
+				t.Errorf("state %+v", a)
+			}
+		})
+	}
+}

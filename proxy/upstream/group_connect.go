@@ -86,6 +86,7 @@ func (g *Group) try(ctx context.Context, c *call, a *attempt) (use *Use, again b
 	if outcome = g.wait(a); outcome != nil {
 		return
 	}
+	a.made = true
 	outcome = errUnfinished
 	outcome = c.connect(a.ctx, a.endpoint, a.within)
 	return
@@ -110,10 +111,10 @@ func (g *Group) finish(ctx context.Context, c *call, a *attempt, err error) (use
 		return g.establish(c.session, a), false, nil
 	case ctx.Err() != nil:
 		return nil, false, refused(err)
-	case a.back && (!a.placed || Local(err)):
+	case a.back && (!a.made || Local(err)):
 		c.failures = append(c.failures, m)
 		return nil, true, nil
-	case !a.placed || Local(err):
+	case !a.made || Local(err):
 		return nil, false, refused(err)
 	}
 	m.failed++

@@ -20,6 +20,7 @@ type attempt struct {
 	ctx      context.Context // immutable; ends when the endpoint is left
 	cancel   context.CancelCauseFunc
 	left     bool // the endpoint has been left; the outcome does not count
+	made     bool // its place has come in time; only its call looks
 
 	order   uint64        // of the call
 	placed  bool          // it may be made, and counts as one that is
