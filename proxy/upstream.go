@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sallyport/policy"
+	"sallyport/proxy/sourceport"
 	"sallyport/proxy/upstream"
 )
 
@@ -47,12 +48,12 @@ func (s *session) dialUpstream() (*end, error) {
 		Client: s.facts.Source.Addr(),
 		Cut:    func(reason policy.Reason) { s.server.cut(s, reason) },
 	}
-	use, err := target.Group.Connect(ctx, who, func(ctx context.Context, e *upstream.Endpoint, within time.Duration) error {
+	use, err := target.Group.Connect(ctx, who, func(ctx context.Context, e *upstream.Endpoint, within time.Duration, turn sourceport.Turn) error {
 		s.release() // what an attempt has brought that the group does not want any more
 		s.record.upstream = e.String()
 		s.record.attempts++
 		var err error
-		ready, err = s.connect(ctx, target, e, within)
+		ready, err = s.connect(ctx, target, e, within, turn)
 		return err
 	})
 	if err != nil {
@@ -64,12 +65,12 @@ func (s *session) dialUpstream() (*end, error) {
 }
 
 // connect makes one attempt at one endpoint. What it opens is s.outgoing.
-func (s *session) connect(ctx context.Context, target *Target, e *upstream.Endpoint, within time.Duration) (*end, error) {
+func (s *session) connect(ctx context.Context, target *Target, e *upstream.Endpoint, within time.Duration, turn sourceport.Turn) (*end, error) {
 	if kept := target.Spare.take(e); kept != nil {
 		s.outgoing, s.record.spare = kept.conn, true
 		return s.connected(kept.end), nil
 	}
-	conn, err := target.Dialer.Dial(ctx, e, upstream.Payload, within)
+	conn, err := target.Dialer.DialInTurn(ctx, e, within, turn)
 	if err != nil {
 		return nil, err
 	}

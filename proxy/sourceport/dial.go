@@ -17,7 +17,7 @@ import (
 // from the call; with none, each port that is free at the call is tried once.
 //
 // The time within which the connection has to be made begins once there is a port, and stands still while another one
-// is waited for; deadline is its end. With no such time (zero or less) only ctx ends the attempt, and deadline is zero.
+// is waited for, or a turn; deadline is its end. With no such time (zero or less) only ctx ends the attempt, and deadline is zero.
 //
 // An error that is for want of a source port is a [*policy.Refusal]. An error of connecting is returned as it is, and so
 // is, wrapped, that of a ctx that was cancelled before.
@@ -44,6 +44,12 @@ func (p *Pool) dial(ctx context.Context, r Request, within time.Duration, connec
 		lease, err := p.acquire(ctx, w)
 		if err != nil {
 			return nil, nil, time.Time{}, err
+		}
+		if w.turn != nil {
+			if err := w.turn.Take(); err != nil {
+				lease.Release()
+				return nil, nil, time.Time{}, err
+			}
 		}
 		switch {
 		case !deadline.IsZero():

@@ -36,6 +36,14 @@ type Request struct {
 	Destination netip.AddrPort
 	Wait        time.Duration // for a port to come free, from the beginning of Dial on; 0: not at all
 	Idle        bool          // takes a port only if nobody waits for one, and never waits itself
+	Turn        Turn          // that the caller has to connect; nil: whenever there is a port
+}
+
+// Turn is leave to connect, of which there is only so much. Who waits for a port has no use for it, and would keep it from
+// those who have one.
+type Turn interface {
+	Yield()      // before waiting for a port
+	Take() error // before connecting; blocks until it may be done. After an error it may not. Again, it does nothing
 }
 
 // route is what one book is kept of.

@@ -71,6 +71,9 @@ func (p *Pool) acquire(ctx context.Context, w *waiter) (*Lease, error) {
 	if lease != nil || err != nil {
 		return lease, err
 	}
+	if w.turn != nil {
+		w.turn.Yield()
+	}
 	timer := time.NewTimer(time.Until(w.until))
 	defer timer.Stop()
 	select {

@@ -16,6 +16,7 @@ type waiter struct {
 	route  route
 	ports  []policy.PortRange // canonical
 	idle   bool
+	turn   Turn
 	ticket uint64 // the event that it came in with: its place in the queue, also when it has to queue again
 	begun  time.Time
 	until  time.Time // it waits no longer than this
@@ -27,7 +28,7 @@ type waiter struct {
 
 func newWaiter(r Request) *waiter {
 	now := time.Now()
-	w := &waiter{route: routeOf(r.Source, r.Destination), ports: canonical(r.Ports), idle: r.Idle, begun: now, until: now}
+	w := &waiter{route: routeOf(r.Source, r.Destination), ports: canonical(r.Ports), idle: r.Idle, turn: r.Turn, begun: now, until: now}
 	if !r.Idle {
 		w.until = now.Add(max(r.Wait, 0))
 	}

@@ -40,6 +40,16 @@ type SourcePorts interface {
 // Errors are [*policy.Refusal]. Of several the last one wins that says something about the endpoint; but where all source
 // ports towards an address are taken up by connections of ours, there is somebody at the other end, and that wins.
 func (d *Dialer) Dial(ctx context.Context, e *Endpoint, purpose Purpose, within time.Duration) (*Conn, error) {
+	return d.dial(ctx, e, purpose, within, nil)
+}
+
+// DialInTurn is [Dialer.Dial] for a session that has a turn to connect, which it does without while it waits for a source
+// port.
+func (d *Dialer) DialInTurn(ctx context.Context, e *Endpoint, within time.Duration, turn sourceport.Turn) (*Conn, error) {
+	return d.dial(ctx, e, Payload, within, turn)
+}
+
+func (d *Dialer) dial(ctx context.Context, e *Endpoint, purpose Purpose, within time.Duration, turn sourceport.Turn) (*Conn, error) {
 	left := newAllowance(within)
 	switch e.Network {
 	case "builtin":
@@ -62,7 +72,8 @@ func (d *Dialer) Dial(ctx context.Context, e *Endpoint, purpose Purpose, within 
 		return nil, err
 	}
 	left.wait = b.wait
-	return d.dialInTurn(ctx, b, destinations, left)
+	b.turn = turn
+	return d.dialEach(ctx, b, destinations, left)
 }
 
 func (d *Dialer) unbound() Connector {
@@ -95,7 +106,8 @@ func (d *Dialer) destinations(ctx context.Context, address string, within time.D
 	return destinations, nil
 }
 
-func (d *Dialer) dialInTurn(ctx context.Context, b *binding, destinations []netip.AddrPort, left *allowance) (*Conn, error) {
+// dialEach tries one destination after the other.
+func (d *Dialer) dialEach(ctx context.Context, b *binding, destinations []netip.AddrPort, left *allowance) (*Conn, error) {
 	var failed failures
 	left.spend(0) // on the name
 	for i, destination := range destinations {

@@ -20,6 +20,7 @@ type binding struct {
 	ports     []policy.PortRange
 	wait      time.Duration
 	idle      bool
+	turn      sourceport.Turn
 }
 
 func bindingOf(s *Source, purpose Purpose, within time.Duration) (*binding, error) {
@@ -99,7 +100,7 @@ func (d *Dialer) dialPinned(ctx context.Context, b *binding, to netip.AddrPort, 
 		}
 	}
 	begun := time.Now()
-	request := sourceport.Request{Source: source, Ports: b.ports, Destination: to, Wait: wait, Idle: b.idle}
+	request := sourceport.Request{Source: source, Ports: b.ports, Destination: to, Wait: wait, Idle: b.idle, Turn: b.turn}
 	conn, lease, deadline, err := d.Ports.Dial(ctx, request, within, d.Net)
 	return conn, lease, waitedFor(begun, deadline, within, err), err
 }

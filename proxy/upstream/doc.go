@@ -97,4 +97,6 @@ type Health struct {
 //
 // It is called again after it has succeeded if that endpoint was left in the same moment: then it closes what it had
 // made, as does its owner if [Group.Connect] returns an error after all. Calls do not overlap.
-type Connect func(ctx context.Context, e *Endpoint, within time.Duration) error
+//
+// Turn is for [Dialer.DialInTurn]: while the attempt waits for a source port, others are made.
+type Connect func(ctx context.Context, e *Endpoint, within time.Duration, turn sourceport.Turn) error

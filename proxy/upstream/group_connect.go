@@ -88,7 +88,7 @@ func (g *Group) try(ctx context.Context, c *call, a *attempt) (use *Use, again b
 	}
 	a.made = true
 	outcome = errUnfinished
-	outcome = c.connect(a.ctx, a.endpoint, a.within)
+	outcome = c.connect(a.ctx, a.endpoint, a.within, &turn{g, a})
 	return
 }
 

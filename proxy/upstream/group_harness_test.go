@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sallyport/policy"
+	"sallyport/proxy/sourceport"
 )
 
 // world is servers that a test makes well and ill, a group in front of them, and what has become of it. Everything
@@ -163,7 +164,7 @@ func (w *world) Check(ctx context.Context, e *Endpoint, h *Health) error {
 	return err
 }
 
-func (w *world) connect(ctx context.Context, e *Endpoint, within time.Duration) error {
+func (w *world) connect(ctx context.Context, e *Endpoint, within time.Duration, _ sourceport.Turn) error {
 	name := e.String()
 	w.mu.Lock()
 	w.attempts = append(w.attempts, name)

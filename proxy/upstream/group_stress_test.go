@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sallyport/policy"
+	"sallyport/proxy/sourceport"
 )
 
 // TestStorm has everything happen at once, in virtual time: whatever it is, every session comes to an end, bounds hold, and
@@ -132,7 +133,7 @@ func (s *storm) session(ctx context.Context) {
 }
 
 // connect is an attempt to which anything can happen.
-func (s *storm) connect(ctx context.Context, e *Endpoint, within time.Duration) error {
+func (s *storm) connect(ctx context.Context, e *Endpoint, within time.Duration, _ sourceport.Turn) error {
 	counter, _ := s.dialing.LoadOrStore(e.String(), new(atomic.Int64))
 	now := counter.(*atomic.Int64)
 	if n := now.Add(1); n > 4 {
@@ -212,7 +213,7 @@ func TestNobodyEscapesFailover(t *testing.T) {
 		for i := range n {
 			sessions.Go(func() {
 				uses[i], _ = g.Connect(t.Context(), Session{Cut: func(policy.Reason) { cut[i].Store(true) }},
-					func(context.Context, *Endpoint, time.Duration) error {
+					func(context.Context, *Endpoint, time.Duration, sourceport.Turn) error {
 						for range i {
 							runtime.Gosched()
 						}
@@ -247,7 +248,7 @@ func BenchmarkConnect(b *testing.B) {
 			ctx, cancel := context.WithCancel(b.Context())
 			defer cancel()
 			s := Session{Client: clientOf(1), Cut: func(policy.Reason) {}}
-			connect := func(context.Context, *Endpoint, time.Duration) error { return nil }
+			connect := func(context.Context, *Endpoint, time.Duration, sourceport.Turn) error { return nil }
 			b.ReportAllocs()
 			for b.Loop() {
 				use, err := g.Connect(ctx, s, connect)
