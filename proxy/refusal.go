@@ -55,7 +55,7 @@ func (s *session) deny(reason policy.Reason) {
 // whoFailed tells whose doing it is that a session did not get as far as its relay.
 func whoFailed(reason policy.Reason) Side {
 	switch reason {
-	case policy.DetectClosed, policy.HandshakeClosed, policy.HandshakeAlert:
+	case policy.DetectClosed, policy.HandshakeClosed, policy.HandshakeAlert, policy.Reset:
 		return Client
 	case policy.UpstreamRefused, policy.UpstreamTimeout, policy.UpstreamUnreachable, policy.UpstreamUnresolved,
 		policy.UpstreamTLS, policy.UpstreamHeader, policy.UpstreamDown:

@@ -42,6 +42,7 @@ func (s *session) dialUpstream() (*end, error) {
 	defer cancel()
 	s.server.dialling(s, cancel)
 	defer s.server.dialling(s, nil)
+	defer s.expectClient()()
 
 	var ready *end
 	who := upstream.Session{
