@@ -6,12 +6,16 @@ import (
 	"unicode/utf8"
 )
 
-// Peer-supplied text is cut to this many bytes in the log.
-const longestText = 256
+// Peer-supplied text is cut to this many bytes in the log, and an error that may contain some to these: what a person can do about
+// it stands at its end.
+const (
+	longestText  = 256
+	longestError = 2 * longestText
+)
 
 // harmless returns text for the log as it is, if it is short and plays no tricks with who reads
 // it. Quotes and line ends are left to the formats, which escape them.
-func harmless(text string) string { return strings.Map(visible, cut(text)) }
+func harmless(text string) string { return strings.Map(visible, cut(text, longestText)) }
 
 // visible replaces what JSON may hold as it is and a terminal obeys: the control characters of
 // ISO 6429 behind ASCII, of which U+009B begins an escape code, and those for the direction of writing.
@@ -22,12 +26,12 @@ func visible(r rune) rune {
 	return r
 }
 
-func cut(text string) string {
-	if len(text) <= longestText {
+func cut(text string, longest int) string {
+	if len(text) <= longest {
 		return text
 	}
-	end := longestText
-	for end > longestText-utf8.UTFMax && !utf8.RuneStart(text[end]) { // not within a letter
+	end := longest
+	for end > longest-utf8.UTFMax && !utf8.RuneStart(text[end]) { // not within a letter
 		end--
 	}
 	return text[:end] + "..."

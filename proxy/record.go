@@ -90,7 +90,7 @@ func (s *session) attrs() []slog.Attr {
 		a.text(KeyDenialRule, cmp.Or(denial.Rule, denial.Nearest))
 	}
 	if r.end.err != nil && !r.end.orderly() {
-		a.text(KeyError, plainText(r.end.err))
+		a.error(KeyError, r.end.err)
 	}
 	if r.suppressedBy > 0 {
 		a.number(KeySuppressed, int64(r.suppressedBy))

@@ -24,6 +24,11 @@ func (a *attrList) text(key, value string) {
 	}
 }
 
+// error writes the text of an error.
+func (a *attrList) error(key string, err error) {
+	*a = append(*a, slog.String(key, strings.Map(visible, cut(plainText(err), longestError))))
+}
+
 func (a *attrList) number(key string, value int64) { *a = append(*a, slog.Int64(key, value)) }
 func (a *attrList) flag(key string, value bool)    { *a = append(*a, slog.Bool(key, value)) }
 

@@ -51,8 +51,11 @@ func (c *complaint) passes() bool {
 }
 
 func (c *complaint) Error() string {
-	return fmt.Sprintf("%s: %s: %s; %s", c.tuple, c.what(), c.err, c.hint())
+	return fmt.Sprintf("%s: %s", c.tuple, c.text())
 }
+
+// text says it without the tuple.
+func (c *complaint) text() string { return fmt.Sprintf("%s: %s; %s", c.what(), c.err, c.hint()) }
 
 func (c *complaint) Unwrap() error { return c.err }
 
@@ -62,7 +65,7 @@ func (c *complaint) what() string {
 	case policy.SourceTaken:
 		return fmt.Sprintf("another program has source port %d", source.Port())
 	case policy.SourceInUse:
-		return "the system still has a connection with this source port and destination"
+		return fmt.Sprintf("the system still has a connection from port %d to there", source.Port())
 	case policy.SourceAbsent:
 		return fmt.Sprintf("%s is not an address of this host", source.Addr())
 	case policy.SourcePrivileged:
@@ -77,7 +80,7 @@ func (c *complaint) hint() string {
 	case policy.SourceTaken:
 		return fmt.Sprintf(hintTaken, port)
 	case policy.SourceInUse:
-		return "an earlier connection is not closed yet, or another program uses the same source port; " + fmt.Sprintf(hintInUse, port)
+		return fmt.Sprintf(hintInUse, port)
 	case policy.SourceAbsent:
 		return "correct the source address or give it to an interface; " + hintAbsent
 	case policy.SourcePrivileged:

@@ -1,6 +1,7 @@
 package sourceport
 
 import (
+	"fmt"
 	"time"
 
 	"sallyport/policy"
@@ -110,6 +111,19 @@ func (t *tally) add(s *slot, n int) {
 
 // held is the number of ports that are not free.
 func (t tally) held() int { return t.leased + t.inherited + t.cooling }
+
+// parts says what the ports that are not free are doing.
+func (t tally) parts() (parts []string) {
+	for _, state := range []struct {
+		n    int
+		text string
+	}{{t.leased, "leased"}, {t.inherited, "inherited from the process before"}, {t.cooling, "cooling"}} {
+		if state.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", state.n, state.text))
+		}
+	}
+	return parts
+}
 
 func (t tally) plus(o tally) tally {
 	return tally{t.leased + o.leased, t.inherited + o.inherited, t.cooling + o.cooling, t.taken + o.taken, t.inUse + o.inUse}

@@ -49,16 +49,18 @@ func (s *shortage) reason() policy.Reason {
 	}
 }
 
-// Error says what a person needs to know in order to do something about it.
+// Error says what a person needs to know in order to do something about it, in few words: the log cuts long texts.
 func (s *shortage) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", s.text, s.what())
 	if s.ended != nil {
 		fmt.Fprintf(&b, " (%s)", s.ended)
 	}
-	fmt.Fprintf(&b, ": %d leased, %d inherited from the process before, %d cooling", s.tally.leased, s.tally.inherited, s.tally.cooling)
+	if parts := s.tally.parts(); len(parts) > 0 {
+		b.WriteString(": " + strings.Join(parts, ", "))
+	}
 	if s.last != nil {
-		fmt.Fprintf(&b, "; the last that did not work: %s", s.last)
+		fmt.Fprintf(&b, "; %s", s.last.text()) // without its tuple: the text begins with it
 	}
 	if s.reason() == policy.SourceExhausted {
 		b.WriteString("; declare more ports, here and in the firewall, or a longer wait")

@@ -1,6 +1,8 @@
 package sourceport
 
 import (
+	"context"
+	"net"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -31,7 +33,7 @@ func TestTexts(t *testing.T) {
 			},
 			request(1, 2, 0),
 			"upstream_source_exhausted: 10.2.0.5 ports 1-2 -> 10.9.0.1:2021: no source port is free: " +
-				"2 leased, 0 inherited from the process before, 0 cooling; declare more ports, here and in the firewall, or a longer wait",
+				"2 leased; declare more ports, here and in the firewall, or a longer wait",
 		},
 		{
 			"leased and inherited, after a wait", func(t *testing.T, p *Pool) {
@@ -40,7 +42,7 @@ func TestTexts(t *testing.T) {
 			},
 			Request{Source: testSource, Ports: []policy.PortRange{{First: 2, Last: 2}, {First: 1, Last: 1}}, Destination: testDestination, Wait: 1500 * time.Millisecond},
 			"upstream_source_exhausted: 10.2.0.5 ports 1-2 -> 10.9.0.1:2021: no source port came free within 1.5s: " +
-				"1 leased, 1 inherited from the process before, 0 cooling; declare more ports, here and in the firewall, or a longer wait",
+				"1 leased, 1 inherited from the process before; declare more ports, here and in the firewall, or a longer wait",
 		},
 		{
 			"leased and taken", func(t *testing.T, p *Pool) {
@@ -51,7 +53,7 @@ func TestTexts(t *testing.T) {
 			},
 			request(1, 3, 0),
 			"upstream_source_exhausted: 10.2.0.5 ports 1-3 -> 10.9.0.1:2021: no source port is free: " +
-				"2 leased, 0 inherited from the process before, 1 cooling; the last that did not work: " +
+				"2 leased, 1 cooling; " +
 				complaintText(3, policy.SourceTaken) + "; declare more ports, here and in the firewall, or a longer wait",
 		},
 		{
@@ -60,7 +62,7 @@ func TestTexts(t *testing.T) {
 			},
 			request(7, 7, 0),
 			"upstream_source_taken: 10.2.0.5 port 7 -> 10.9.0.1:2021: no source port works, tried for 0s: " +
-				"0 leased, 0 inherited from the process before, 1 cooling; the last that did not work: " + complaintText(7, policy.SourceTaken),
+				"1 cooling; " + complaintText(7, policy.SourceTaken),
 		},
 	}
 	for _, test := range tests {
@@ -86,7 +88,7 @@ func complaintText(port uint16, reason policy.Reason) string {
 	if c.reason != reason {
 		panic(c.reason)
 	}
-	return c.Error()
+	return c.text()
 }
 
 func TestComplaintTexts(t *testing.T) {
@@ -98,7 +100,7 @@ func TestComplaintTexts(t *testing.T) {
 		want string
 	}{
 		{"taken", 20001, "bind", errnoInUse, "another program has source port 20001"},
-		{"in use", 20001, "connect", errnoNotAvailable, "the system still has a connection with this source port and destination"},
+		{"in use", 20001, "connect", errnoNotAvailable, "the system still has a connection from port 20001 to there"},
 		{"absent", 20001, "bind", errnoNotAvailable, "10.2.0.5 is not an address of this host"},
 		{"privileged", 443, "bind", errnoAccess, "this process may not bind source port 443"},
 		{"forbidden", 20001, "bind", errnoAccess, "this process may not bind source port 20001"},
@@ -122,5 +124,21 @@ func TestComplaintTexts(t *testing.T) {
 				t.Errorf("%q, want %q", c.Error(), want)
 			}
 		})
+	}
+}
+
+// TestTextsAreShort: with the longest addresses too, the log has all of a text (512 bytes).
+func TestTextsAreShort(t *testing.T) {
+	source, err := netip.ParseAddr("2001:db8:1234:5678:9abc:def0:1234:5678")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Request{Source: source, Ports: ports(20001, 20064), Destination: netip.AddrPortFrom(source.Prev(), 20021)}
+	refusals := []error{failing("bind", errnoInUse), failing("connect", errnoNotAvailable), failing("bind", errnoNotAvailable), failing("bind", errnoAccess)}
+	for _, refusal := range refusals {
+		_, _, _, err := New().dial(t.Context(), r, 0, func(context.Context, Tuple, time.Time) (net.Conn, error) { return nil, refusal })
+		if n := len(err.Error()); n > 512 {
+			t.Errorf("%d bytes: %s", n, err)
+		}
 	}
 }
