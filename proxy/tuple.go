@@ -32,7 +32,22 @@ func (s *Server) supersede(sess *session) {
 	s.tuples[t] = sess
 	if old != nil {
 		old.visit.Leave()
+		s.endOutlived(old)
+	}
+}
+
+// endOutlived ends a session whose client has a newer one from the same source port. What the system knows of the end of
+// the old connection says more than that: a client that comes back at once is often faster than we are. s.mu is held.
+func (s *Server) endOutlived(old *session) {
+	raw := rawOf(old.accepted)
+	switch {
+	case old.relay == nil || raw == nil || !gone(raw):
 		s.end(old, policy.Superseded)
+	case old.relay.client.socket.finished.Load():
+		// Both streams have ended in order. What the client sent last may still be on its way to the upstream, and then
+		// the session ends by itself.
+	default:
+		old.relay.abort(ending{side: Client, reason: policy.Reset, err: errnoReset})
 	}
 }
 
