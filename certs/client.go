@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto/tls"
 	"slices"
 	"strings"
@@ -39,6 +40,12 @@ func (c Client) config(now func() time.Time) *tls.Config {
 // Equal reports whether connections are made in the same way, so that one made for the one will do for the other.
 func (c Client) Equal(o Client) bool {
 	return c.ServerName == o.ServerName && c.Profile == o.Profile && slices.Equal(c.ALPN, o.ALPN) &&
-		slices.EqualFunc(c.Certificates, o.Certificates, func(a, b *Certificate) bool { return a.fingerprint == b.fingerprint }) &&
+		slices.EqualFunc(c.Certificates, o.Certificates, sameChain) &&
 		(c.Trust == nil) == (o.Trust == nil) && (c.Trust == nil || c.Trust.Fingerprint == o.Trust.Fingerprint)
+}
+
+// sameChain reports whether a server is shown the same certificates, the intermediates included: the one without which it
+// does not accept the leaf may have been added.
+func sameChain(a, b *Certificate) bool {
+	return slices.EqualFunc(a.TLS.Certificate, b.TLS.Certificate, bytes.Equal)
 }
