@@ -86,3 +86,7 @@ func (g *Group) other(m *member) *member {
 
 // sole reports whether there is nothing to choose from. The lock is held.
 func (g *Group) sole() bool { return len(g.members) == 1 }
+
+// asks reports whether checks tell how an endpoint is. Those that cannot be made, because another program has their source
+// port, tell nothing: then it is for sessions to find out. The lock is held.
+func (g *Group) asks(m *member) bool { return g.settings.Health.Active && !m.unasked }

@@ -67,7 +67,7 @@ func (g *Group) awaitReturn() {
 
 // mayTryPrimary reports whether a call should look whether the primary is back, for want of checks. The lock is held.
 func (g *Group) mayTryPrimary(c *call) bool {
-	return g.returns() && !g.settings.Health.Active && g.active.healthy && g.primary().trial == nil &&
+	return g.returns() && !g.asks(g.primary()) && g.active.healthy && g.primary().trial == nil &&
 		!c.seated && !time.Now().Before(g.returnAt)
 }
 

@@ -282,6 +282,42 @@ func TestChecks(t *testing.T) {
 				w.t.Errorf("state %+v", s)
 			}
 		}},
+		{"where it cannot be asked, sessions find out that it is well again", checkedSole(), func(w *world) {
+			w.checked("A", errNoPorts)
+			w.pass(5 * time.Second)
+			w.is("A", silent)
+			for range 3 {
+				w.wants("upstream_timeout", 5*time.Second)
+			}
+			w.wantHealthy(false)
+			w.is("A", nil)
+			w.pass(time.Minute)
+			w.wants("A", 0)
+			w.wants("A", 0)
+			w.wantHealthy(true)
+		}},
+		{"nor what checks said before counts any more then", checkedSole(), func(w *world) {
+			w.checked("A", errAnswer)
+			w.pass(time.Minute)
+			w.wantHealthy(false)
+			w.wants("upstream_down", 0)
+			w.checked("A", errNoPorts)
+			w.pass(time.Minute)
+			w.wants("A", 0)
+			w.wants("A", 0)
+			w.wantHealthy(true)
+		}},
+		{"and that a primary is back", checkedPair(), func(w *world) {
+			w.checked("A", errNoPorts)
+			w.pass(5 * time.Second)
+			w.is("A", silent)
+			w.wants("B", 3*time.Second+2*retryPause)
+			w.is("A", nil)
+			w.wants("B", 0)
+			w.pass(time.Minute)
+			w.wants("A", 0)
+			w.wants("A", 0)
+		}},
 		{"a check that hangs is cut", checkedSole(), func(w *world) {
 			w.checked("A", errHang)
 			w.pass(20 * time.Second)

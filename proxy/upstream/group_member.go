@@ -64,7 +64,6 @@ func (m *member) welcome() {
 	m.forgive()
 	m.unprove()
 	m.problem = ""
-	m.unasked = false
 }
 
 // forgive clears all evidence against an endpoint.
@@ -84,6 +83,7 @@ func (m *member) unprove() {
 	m.condemned = false
 	m.proven = time.Time{}
 	m.checkFailures, m.checkSuccesses = 0, 0
+	m.unasked = false
 }
 
 // load is how many sessions are there or on their way.

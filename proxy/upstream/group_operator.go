@@ -44,7 +44,7 @@ func (g *Group) Failback() error {
 	switch {
 	case g.active == primary:
 		return fmt.Errorf("the primary %s is the active endpoint already", primary.name)
-	case g.settings.Health.Active && !primary.healthy:
+	case g.asks(primary) && !primary.healthy:
 		return fmt.Errorf("the primary %s is unhealthy: %s; the backup %s stays active", primary.name, primary.problem, g.active.name)
 	}
 	primary.forgive() // what sessions met is old, and the operator knows better

@@ -41,12 +41,12 @@ func (g *Group) gate(m *member) gate {
 // checksDecide reports whether it is for checks to say that an unhealthy endpoint is well again. Where sessions have
 // nowhere else to go and it was only they who found it ill, they find it well, too. The lock is held.
 func (g *Group) checksDecide(m *member) bool {
-	return g.settings.Health.Active && (m.condemned || !g.sole())
+	return g.asks(m) && (m.condemned || !g.sole())
 }
 
 // certainlyDown reports whether an endpoint is known to be unhealthy, by what is not too old to be doubted itself.
 func (g *Group) certainlyDown(m *member) bool {
-	return !m.healthy && (g.settings.Health.Active || time.Now().Before(m.notBefore))
+	return !m.healthy && (g.asks(m) || time.Now().Before(m.notBefore))
 }
 
 // rest puts the next trial off. The lock is held.
