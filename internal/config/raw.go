@@ -102,8 +102,8 @@ type rawApplication struct {
 
 type rawUpstream struct {
 	document.Table
-	Primary       Located[string]        `toml:"primary"`
-	Backup        Located[string]        `toml:"backup"`
+	Primary       Located[string]        `toml:"primary" list:"several servers side by side are parallel = [...]; one that stands in for another is backup = \"host:port\""`
+	Backup        Located[string]        `toml:"backup" list:"a primary has one backup; several servers side by side are parallel = [...]"`
 	Parallel      document.List          `toml:"parallel"`
 	Standby       Located[string]        `toml:"standby" default:"warm"`
 	Failback      Located[string]        `toml:"failback" default:"auto"`

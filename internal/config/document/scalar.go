@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -34,6 +35,8 @@ func (d *decoder) text(n *node, to *Located[string], f field) {
 		to.Value = n.text
 	case f.unit != "" && n.kind == kindInteger:
 		d.mistyped(n, "a string", fmt.Sprintf("write it in quotes, with its unit: %q", n.text+f.unit))
+	case f.list != "" && n.kind == kindArray:
+		d.mistyped(n, "a string", f.list)
 	default:
 		d.mistyped(n, "a string", quotesHint(n))
 	}
@@ -148,11 +151,23 @@ func (d *decoder) notList(n *node, f field) {
 	}
 	switch {
 	case n.kind == kindString:
-		hint = "write it in brackets: [" + quoteCut(n.text, 60) + "]"
+		hint = "write it in brackets: [" + quotedParts(n.text) + "]"
 	case f.one && n.kind == kindInteger:
 		hint = quotesHint(n)
 	}
 	d.mistyped(n, wanted, hint)
+}
+
+// quotedParts is a text as the elements of a list: what has commas is meant as several.
+func quotedParts(text string) string {
+	var parts []string
+	for part := range strings.SplitSeq(text, ",") {
+		parts = append(parts, strconv.Quote(strings.TrimSpace(part)))
+	}
+	if all := strings.Join(parts, ", "); len(all) <= 200 {
+		return all
+	}
+	return quoteCut(text, 60)
 }
 
 func (d *decoder) pairs(n *node, to *Pairs) {

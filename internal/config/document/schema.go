@@ -13,6 +13,7 @@ import (
 //	day:"true"      a time that is a whole day
 //	forever:"word"  a duration that may also be this word, which means [Forever]
 //	unit:"/s"       a text that begins with a number: what else is missing where it is one
+//	list:"hint"     a text of which people expect that there may be several: what to write where it is a list
 //	identity:"true" a value by which elements of a list of tables are told apart
 //	later:"hint"    a key of the contract that is not supported yet; a blank
 //	                field takes no value, a named one is decoded all the same
@@ -26,6 +27,7 @@ type field struct {
 	day      bool
 	forever  string
 	unit     string
+	list     string
 	identity bool
 	later    string
 	instead  string
@@ -57,6 +59,7 @@ func fieldsOf(t reflect.Type) []field {
 			day:      f.Tag.Get("day") != "",
 			forever:  f.Tag.Get("forever"),
 			unit:     f.Tag.Get("unit"),
+			list:     f.Tag.Get("list"),
 			identity: f.Tag.Get("identity") != "",
 			later:    f.Tag.Get("later"),
 			instead:  f.Tag.Get("instead"),
