@@ -87,7 +87,7 @@ func (s *Server) end(sess *session, reason policy.Reason) {
 	if sess.giveUp != nil {
 		sess.giveUp()
 	}
-	sess.accepted.Close() // the step fails
+	resetConn(sess.accepted) // the step fails
 }
 
 // cut ends a session at once, whatever step it is in.

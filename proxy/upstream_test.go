@@ -189,3 +189,20 @@ func TestBuiltinEcho(t *testing.T) {
 		r.wantRecord(KeyUpstream, "builtin:echo", KeyBytesIn, len(text), KeyBytesOut, len(text), KeyCloseReason, policy.EndOfStream)
 	}
 }
+
+// TestCutWhileConnecting: a session that has to end before it has reached a server is reset. An orderly end would look like an
+// empty answer.
+func TestCutWhileConnecting(t *testing.T) {
+	r := newRig(t, echo)
+	dialling := make(chan struct{})
+	r.target.Dialer.Unbound = dialWith(func(ctx context.Context, network, address string) (net.Conn, error) {
+		close(dialling)
+		return hang(ctx, network, address)
+	})
+	r.start()
+	conn := r.dial()
+	<-dialling
+	r.server.cutAll()
+	wantReset(t, conn)
+	r.wantRecord(KeyCloseReason, policy.Shutdown)
+}
