@@ -9,7 +9,6 @@ const (
 	errnoReset       = syscall.ECONNRESET
 	errnoPipe        = syscall.EPIPE // written to after a reset, or after we ended our stream
 	errnoNotConn     = syscall.ENOTCONN
-	errnoRefused     = syscall.ECONNREFUSED
 	errnoTimedOut    = syscall.ETIMEDOUT
 	errnoHostUnreach = syscall.EHOSTUNREACH
 	errnoNetUnreach  = syscall.ENETUNREACH

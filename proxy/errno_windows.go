@@ -8,7 +8,6 @@ const (
 	errnoReset       = windows.WSAECONNRESET
 	errnoPipe        = windows.WSAECONNABORTED
 	errnoNotConn     = windows.WSAENOTCONN
-	errnoRefused     = windows.WSAECONNREFUSED
 	errnoTimedOut    = windows.WSAETIMEDOUT
 	errnoHostUnreach = windows.WSAEHOSTUNREACH
 	errnoNetUnreach  = windows.WSAENETUNREACH

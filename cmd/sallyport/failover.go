@@ -13,13 +13,13 @@ func failoverCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "failover APPLICATION",
 		Short: "Move an application to its backup server",
-		Long: `Tell the sallyport that runs with this configuration to move a redundant application from its primary to its backup.
-New sessions go there at once; those at the primary are closed, unless on_failover is "keep".
+		Long: `Tell the sallyport that runs with this configuration to move a redundant application from its primary to its
+backup. New sessions go there at once; those at the primary are closed, unless on_failover is "keep".
 
 The choice holds until sallyport failback, or until the backup fails: failback = "auto" does not undo it.
 
-The exit code is 0 if the backup is in use now, and 1 if it was already, if it cannot be (it is known to be down, the
-application has no backup) or if no sallyport is running.`,
+The exit code is 0 if the backup is in use now, and 1 if it cannot be (it is known to be down, the application has no
+backup) or if it was in use already, or if no sallyport is running.`,
 		Example: "  sallyport failover to-config-server",
 	}
 	return switchCommand(cmd, (*admin.Client).Failover)

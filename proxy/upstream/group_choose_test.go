@@ -66,7 +66,7 @@ func TestParallel(t *testing.T) {
 			at := make(map[string][]*Use)
 			for range 12 {
 				use := w.session("").use
-				at[use.Endpoint().String()] = append(at[use.Endpoint().String()], use)
+				at[use.member.name] = append(at[use.member.name], use)
 			}
 			for _, use := range append(at["B"], at["C"]...) {
 				use.Done(policy.EndOfStream)

@@ -211,7 +211,7 @@ func (c came) where() string {
 	if c.use == nil {
 		return "nowhere yet"
 	}
-	return c.use.Endpoint().String()
+	return c.use.member.name
 }
 
 // session connects a session of a name, which a cut is told by.

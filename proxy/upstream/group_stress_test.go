@@ -224,7 +224,7 @@ func TestNobodyEscapesFailover(t *testing.T) {
 		sessions.Go(func() { g.Failover() })
 		sessions.Wait()
 		for i, use := range uses {
-			if use == nil || use.Endpoint().String() == "A" && !cut[i].Load() {
+			if use == nil || use.member.name == "A" && !cut[i].Load() {
 				t.Fatalf("session %d: %+v, not cut", i, use)
 			}
 		}

@@ -18,15 +18,11 @@ type Session struct {
 
 // Use is an established session's place at an endpoint.
 type Use struct {
-	group    *Group
-	member   *member
-	endpoint *Endpoint
-	cut      func(policy.Reason) // nil: it has been, or cannot be
-	over     bool
+	group  *Group
+	member *member
+	cut    func(policy.Reason) // nil: it has been, or cannot be
+	over   bool
 }
-
-// Endpoint returns where the session is.
-func (u *Use) Endpoint() *Endpoint { return u.endpoint }
 
 // errDead is what a session says of an endpoint that stopped answering.
 var errDead = errors.New("an established connection is dead: the endpoint stopped answering the network")
@@ -54,7 +50,7 @@ func (u *Use) Done(reason policy.Reason) {
 
 // establish gives a session its place. The lock is held.
 func (g *Group) establish(s Session, a *attempt) *Use {
-	u := &Use{group: g, member: a.member, endpoint: a.endpoint, cut: s.Cut}
+	u := &Use{group: g, member: a.member, cut: s.Cut}
 	a.member.uses[u] = struct{}{}
 	a.member.connected++
 	return u
