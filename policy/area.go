@@ -37,7 +37,7 @@ func (r *roster) areaOf(id int32) *area {
 
 // clientArea returns the area of a client.
 func clientArea(c *Client) *area {
-	a := &area{prefixes: c.Addresses, ports: mergePorts(c.Ports), identities: c.Identities}
+	a := &area{prefixes: c.Addresses, ports: MergePorts(c.Ports), identities: c.Identities}
 	if len(a.prefixes) == 0 {
 		a.prefixes = everyAddress[:]
 		a.local = len(a.ports) == 0 // a socket without an address has no port either

@@ -29,6 +29,33 @@ func ParsePortRange(text string) (PortRange, error) {
 	}
 }
 
+// MergePorts returns ranges in ascending order, with those that touch joined.
+func MergePorts(ranges []PortRange) []PortRange {
+	sorted := slices.SortedFunc(slices.Values(ranges), func(a, b PortRange) int { return cmp.Compare(a.First, b.First) })
+	merged := sorted[:0]
+	for _, r := range sorted {
+		if last := len(merged) - 1; last >= 0 && int(r.First) <= int(merged[last].Last)+1 {
+			merged[last].Last = max(merged[last].Last, r.Last)
+			continue
+		}
+		merged = append(merged, r)
+	}
+	return merged
+}
+
+// CommonPorts returns what is in ranges of both, merged.
+func CommonPorts(a, b []PortRange) []PortRange {
+	var common []PortRange
+	for _, x := range a {
+		for _, y := range b {
+			if first, last := max(x.First, y.First), min(x.Last, y.Last); first <= last {
+				common = append(common, PortRange{first, last})
+			}
+		}
+	}
+	return MergePorts(common)
+}
+
 // parsePort reads a port as people write it: digits alone, no sign, no leading zero.
 func parsePort(text string) (uint16, bool) {
 	n, err := strconv.ParseUint(text, 10, 16)
@@ -50,20 +77,6 @@ func (r PortRange) overlaps(o PortRange) bool { return r.First <= o.Last && o.Fi
 
 // size is the number of ports.
 func (r PortRange) size() int { return int(r.Last) - int(r.First) + 1 }
-
-// mergePorts returns the ranges in order, with those that touch joined.
-func mergePorts(ranges []PortRange) []PortRange {
-	sorted := slices.SortedFunc(slices.Values(ranges), func(a, b PortRange) int { return cmp.Compare(a.First, b.First) })
-	var merged []PortRange
-	for _, r := range sorted {
-		if n := len(merged); n > 0 && int(r.First) <= int(merged[n-1].Last)+1 {
-			merged[n-1].Last = max(merged[n-1].Last, r.Last)
-			continue
-		}
-		merged = append(merged, r)
-	}
-	return merged
-}
 
 // portsCover reports whether every port of inner is one of outer; both are merged, and
 // none means any.

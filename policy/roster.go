@@ -56,7 +56,7 @@ func (r *roster) byName() []int {
 }
 
 func (r *roster) client(c *Client, who int32) leaf {
-	l := leaf{everywhere: len(c.Addresses) == 0, prefixes: c.Addresses, ports: mergePorts(c.Ports), who: who}
+	l := leaf{everywhere: len(c.Addresses) == 0, prefixes: c.Addresses, ports: MergePorts(c.Ports), who: who}
 	for _, identity := range c.Identities {
 		number, known := r.identities[identity]
 		if !known {

@@ -37,13 +37,13 @@ func kernelChosenPorts(h host, pins []pin) (config.Problems, error) {
 	exposed := rangesWithout([]policy.PortRange{chosen}, reserved)
 	var missing []policy.PortRange
 	for i := range pins {
-		missing = append(missing, commonRanges(pins[i].ports, exposed)...)
+		missing = append(missing, policy.CommonPorts(pins[i].ports, exposed)...)
 	}
-	setting := reservedSysctl + "=" + rangesText(mergeRanges(slices.Concat(reserved, missing)))
+	setting := reservedSysctl + "=" + rangesText(policy.MergePorts(slices.Concat(reserved, missing)))
 	hint := "reserve them with: sysctl -w " + setting + "\n  for good, put into /etc/sysctl.d/90-sallyport.conf: " + setting
 	var problems config.Problems
 	for i := range pins {
-		if ports := commonRanges(pins[i].ports, exposed); len(ports) > 0 {
+		if ports := policy.CommonPorts(pins[i].ports, exposed); len(ports) > 0 {
 			problems = append(problems, pins[i].at.Warning(
 				fmt.Sprintf("the system gives %s to any connection (%s is %s)", portsText(ports), portRangeSysctl, chosen), hint))
 		}
@@ -63,7 +63,7 @@ func privilegedPorts(h host, pins []pin) (config.Problems, error) {
 	privileged := []policy.PortRange{{First: 1, Last: uint16(min(start-1, 1<<16-1))}}
 	var problems config.Problems
 	for i := range pins {
-		if ports := commonRanges(pins[i].ports, privileged); len(ports) > 0 {
+		if ports := policy.CommonPorts(pins[i].ports, privileged); len(ports) > 0 {
 			problems = append(problems, pins[i].at.Warning(
 				fmt.Sprintf("%s below %d, and this process may not use such", areText(ports), start),
 				"grant it CAP_NET_BIND_SERVICE (AmbientCapabilities= in the systemd unit), or choose ports from 1024 to 32767"))

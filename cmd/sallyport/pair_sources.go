@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sallyport/internal/config"
+	"sallyport/policy"
 )
 
 // sources looks for connections that both halves would make from one port to one server. Only one of them can.
@@ -21,7 +22,7 @@ func (c *comparison) sources() {
 }
 
 func (c *comparison) pins(a, b *pin) {
-	ports := commonRanges(a.ports, b.ports)
+	ports := policy.CommonPorts(a.ports, b.ports)
 	if len(ports) == 0 {
 		return
 	}

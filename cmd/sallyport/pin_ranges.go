@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,36 +9,9 @@ import (
 	"sallyport/policy"
 )
 
-// mergeRanges returns the ranges in order, with those that touch joined.
-func mergeRanges(ranges []policy.PortRange) []policy.PortRange {
-	sorted := slices.SortedFunc(slices.Values(ranges), func(a, b policy.PortRange) int { return cmp.Compare(a.First, b.First) })
-	var merged []policy.PortRange
-	for _, r := range sorted {
-		if last := len(merged) - 1; last >= 0 && int(r.First) <= int(merged[last].Last)+1 {
-			merged[last].Last = max(merged[last].Last, r.Last)
-			continue
-		}
-		merged = append(merged, r)
-	}
-	return merged
-}
-
-// commonRanges returns the ports that are in both, merged.
-func commonRanges(a, b []policy.PortRange) []policy.PortRange {
-	var common []policy.PortRange
-	for _, x := range a {
-		for _, y := range b {
-			if first, last := max(x.First, y.First), min(x.Last, y.Last); first <= last {
-				common = append(common, policy.PortRange{First: first, Last: last})
-			}
-		}
-	}
-	return mergeRanges(common)
-}
-
 // rangesWithout returns the ports of a that are not in b, merged.
 func rangesWithout(a, b []policy.PortRange) []policy.PortRange {
-	rest := mergeRanges(a)
+	rest := policy.MergePorts(a)
 	for _, cut := range b {
 		var left []policy.PortRange
 		for _, r := range rest {
@@ -92,7 +64,7 @@ func parseKernelRanges(text string) ([]policy.PortRange, error) {
 		}
 		ranges = append(ranges, policy.PortRange{First: uint16(low), Last: uint16(high)})
 	}
-	return mergeRanges(ranges), nil
+	return policy.MergePorts(ranges), nil
 }
 
 // parseKernelSpan reads a range as the kernel writes that of kernel-chosen ports: two numbers with white space between.

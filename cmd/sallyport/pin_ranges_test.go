@@ -21,7 +21,7 @@ func TestRanges(t *testing.T) {
 	} {
 		t.Run(c.a+" and "+c.b, func(t *testing.T) {
 			a, b := portRanges(t, c.a), portRanges(t, c.b)
-			if diff := cmp.Diff(c.common, rangesText(commonRanges(a, b))); diff != "" {
+			if diff := cmp.Diff(c.common, rangesText(policy.CommonPorts(a, b))); diff != "" {
 				t.Errorf("common (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(c.without, rangesText(rangesWithout(a, b))); diff != "" {

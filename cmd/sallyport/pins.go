@@ -47,12 +47,17 @@ func upstreamsOf(cfg *config.Config) []binding {
 			port := &app.Ports[j]
 			for k := range port.SNI {
 				if own := port.SNI[k].Upstream; own != nil {
-					all = append(all, binding{fmt.Sprintf("%s/sni%d", port.Name(), k), own})
+					all = append(all, binding{sniUpstream(port, k), own})
 				}
 			}
 		}
 	}
 	return all
+}
+
+// sniUpstream names the upstream that one entry of a port has for its server names.
+func sniUpstream(port *config.Port, entry int) string {
+	return fmt.Sprintf("%s/sni%d", port.Name(), entry)
 }
 
 // bindingsOf returns the upstreams that are bound to a source.
@@ -84,7 +89,6 @@ func (b *binding) pins() []pin {
 	all = slices.DeleteFunc(all, func(p pin) bool { return len(p.ports) == 0 })
 	for i := range all {
 		all[i].owner = b.owner
-		all[i].ports = mergeRanges(all[i].ports)
 		all[i].sources = values(source.Addresses)
 	}
 	return all

@@ -119,7 +119,7 @@ func (p *planner) application(app *config.Application) {
 		})
 		for j := range port.SNI {
 			if upstream := port.SNI[j].Upstream; upstream != nil {
-				p.upstream(fmt.Sprintf("%s/sni%d", port.Name(), j), upstream)
+				p.upstream(sniUpstream(port, j), upstream)
 			}
 		}
 	}

@@ -29,15 +29,15 @@ func (c *checker) shared(applications []Application) {
 		known := false
 		for _, q := range towards[p.to] {
 			pair := [2]string{p.at.Key, q.at.Key}
-			both, overlap := p.overlap(q)
+			both := p.overlap(q)
 			switch {
-			case p.upstream == q.upstream || !overlap:
+			case p.upstream == q.upstream || len(both) == 0:
 			case p.checks == q.checks && slices.Equal(p.ports, q.ports):
 				known = known || slices.Equal(p.addresses, q.addresses)
 			case !warned[pair]:
 				warned[pair] = true
 				c.report(p.at.Warning(
-					fmt.Sprintf("overlaps in %s with %s of %s, and both go to %s", both, lastPart(q.at.Key), q.owner, p.to),
+					fmt.Sprintf("overlaps in %s with %s of %s, and both go to %s", both[0], lastPart(q.at.Key), q.owner, p.to),
 					"see "+q.at.Pos.String()+"; "+p.sharing(q)))
 			}
 		}
@@ -56,13 +56,13 @@ func (p pins) sharing(q pins) string {
 }
 
 // overlap returns ports that both have, from what may be the same address.
-func (p pins) overlap(q pins) (policy.PortRange, bool) {
+func (p pins) overlap(q pins) []policy.PortRange {
 	same := len(p.addresses) == 0 || len(q.addresses) == 0 ||
 		slices.ContainsFunc(p.addresses, func(a netip.Addr) bool { return slices.Contains(q.addresses, a) })
 	if !same {
-		return policy.PortRange{}, false
+		return nil
 	}
-	return common(p.ports, q.ports)
+	return policy.CommonPorts(p.ports, q.ports)
 }
 
 // pinsOf returns those of all upstreams, in the order of the file.

@@ -82,9 +82,9 @@ func (c *checker) checkPorts(raw *rawUpstream, u *Upstream) {
 		key   string
 		ports []policy.PortRange
 	}{{"ports", s.Ports}, {"backup_ports", s.BackupPorts}} {
-		if both, ok := common(payload.ports, s.HealthPorts); ok {
+		if both := policy.CommonPorts(payload.ports, s.HealthPorts); len(both) > 0 {
 			c.report(s.HealthPortsAt.Problem(
-				fmt.Sprintf("%s is in %s as well: checks and sessions would wait for each other", both, payload.key),
+				fmt.Sprintf("%s is in %s as well: checks and sessions would wait for each other", both[0], payload.key),
 				"checks need ports of their own, which the firewall opens like the others"))
 		}
 	}

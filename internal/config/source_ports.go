@@ -1,10 +1,8 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"sallyport/internal/config/document"
@@ -22,10 +20,10 @@ func (c *checker) sourcePorts(list document.List) []policy.PortRange {
 			continue
 		}
 		for _, r := range ranges {
-			if again, ok := common(merged, []policy.PortRange{r}); ok {
-				c.report(l.Warning(fmt.Sprintf("%s is listed twice", again), "a port has one connection to a destination at a time, however often it is listed"))
+			if again := policy.CommonPorts(merged, []policy.PortRange{r}); len(again) > 0 {
+				c.report(l.Warning(fmt.Sprintf("%s is listed twice", again[0]), "a port has one connection to a destination at a time, however often it is listed"))
 			}
-			merged = merge(append(merged, r))
+			merged = policy.MergePorts(append(merged, r))
 		}
 	}
 	return merged
@@ -51,33 +49,6 @@ func parsePorts(text string) ([]policy.PortRange, *flaw) {
 		ranges = append(ranges, r)
 	}
 	return ranges, nil
-}
-
-// merge sorts ranges and joins those that touch.
-func merge(ranges []policy.PortRange) []policy.PortRange {
-	sorted := slices.SortedFunc(slices.Values(ranges), func(a, b policy.PortRange) int { return cmp.Compare(a.First, b.First) })
-	var merged []policy.PortRange
-	for _, r := range sorted {
-		if n := len(merged); n > 0 && int(r.First) <= int(merged[n-1].Last)+1 {
-			merged[n-1].Last = max(merged[n-1].Last, r.Last)
-			continue
-		}
-		merged = append(merged, r)
-	}
-	return merged
-}
-
-// common returns the first range that both have.
-func common(a, b []policy.PortRange) (policy.PortRange, bool) {
-	for _, r := range a {
-		for _, s := range b {
-			both := policy.PortRange{First: max(r.First, s.First), Last: min(r.Last, s.Last)}
-			if both.First <= both.Last {
-				return both, true
-			}
-		}
-	}
-	return policy.PortRange{}, false
 }
 
 // size counts the ports of ranges that are merged.

@@ -80,16 +80,7 @@ func canonical(ranges []policy.PortRange) []policy.PortRange {
 		sorted[i].First = max(sorted[i].First, 1)
 	}
 	sorted = slices.DeleteFunc(sorted, func(r policy.PortRange) bool { return r.First > r.Last })
-	slices.SortFunc(sorted, func(a, b policy.PortRange) int { return cmp.Compare(a.First, b.First) })
-	joined := sorted[:0]
-	for _, r := range sorted {
-		if n := len(joined); n > 0 && int(r.First) <= int(joined[n-1].Last)+1 {
-			joined[n-1].Last = max(joined[n-1].Last, r.Last)
-			continue
-		}
-		joined = append(joined, r)
-	}
-	return joined
+	return policy.MergePorts(sorted)
 }
 
 func isCanonical(ranges []policy.PortRange) bool {
