@@ -17,6 +17,9 @@ const (
 // it. Quotes and line ends are left to the formats, which escape them.
 func harmless(text string) string { return strings.Map(visible, cut(text, longestText)) }
 
+// harmlessError is the same for what went wrong.
+func harmlessError(err error) string { return strings.Map(visible, cut(plainText(err), longestError)) }
+
 // visible replaces what JSON may hold as it is and a terminal obeys: the control characters of
 // ISO 6429 behind ASCII, of which U+009B begins an escape code, and those for the direction of writing.
 func visible(r rune) rune {

@@ -26,7 +26,7 @@ func (a *attrList) text(key, value string) {
 
 // error writes the text of an error.
 func (a *attrList) error(key string, err error) {
-	*a = append(*a, slog.String(key, strings.Map(visible, cut(plainText(err), longestError))))
+	*a = append(*a, slog.String(key, harmlessError(err)))
 }
 
 func (a *attrList) number(key string, value int64) { *a = append(*a, slog.Int64(key, value)) }

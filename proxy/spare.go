@@ -210,7 +210,7 @@ func (k *Spare) withdraw(kept *spareConn, died bool) bool {
 func (k *Spare) missing(e *upstream.Endpoint, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	problem := plainText(err)
+	problem := harmlessError(err)
 	if problem != k.state.Problem {
 		k.Log.Warn("no spare connection", "upstream", k.Name, "endpoint", e.String(), KeyError, problem)
 	}

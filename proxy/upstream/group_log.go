@@ -31,8 +31,8 @@ func (g *Group) noteOf(m *member, level slog.Level, text string, attrs ...slog.A
 	g.note(level, text, append([]slog.Attr{slog.String(keyEndpoint, m.name), slog.String(keyRole, m.role)}, attrs...)...)
 }
 
-// maxProblem is how much of an error is kept for people, in bytes.
-const maxProblem = 256
+// maxProblem is how much of an error is kept for people, in bytes: enough for a lack of source ports and what helps.
+const maxProblem = 512
 
 // problemOf returns the text of an error, which a peer may have had its part in, fit to be shown.
 func problemOf(err error) string {
