@@ -19,6 +19,7 @@ type call struct {
 	order    uint64    // of arrival; 0: it has not been let in yet
 	seated   bool      // it has had a place or a turn, which it keeps wherever it goes
 	paused   bool      // before the next attempt at the same endpoint
+	begun    time.Time // of the first attempt
 	failures []*member // one entry for each attempt that failed
 	err      error     // the last failure
 }
@@ -58,7 +59,7 @@ func (g *Group) admit(c *call) error {
 	if g.redundant() {
 		targets = 1 // of the two, one is in use
 	}
-	if targets > 0 && g.calls >= targets*(g.settings.MaxDials+g.settings.Queue) {
+	if targets > 0 && g.calls/targets >= g.settings.MaxDials+g.settings.Queue { // not multiplied, which could overflow
 		return g.tooMany()
 	}
 	g.calls++
@@ -87,6 +88,9 @@ func (g *Group) try(ctx context.Context, c *call, a *attempt) (use *Use, again b
 		return
 	}
 	a.made = true
+	if c.begun.IsZero() {
+		c.begun = time.Now()
+	}
 	outcome = errUnfinished
 	outcome = c.connect(a.ctx, a.endpoint, a.within, &turn{g, a})
 	return
@@ -96,7 +100,7 @@ func (g *Group) try(ctx context.Context, c *call, a *attempt) (use *Use, again b
 func (g *Group) finish(ctx context.Context, c *call, a *attempt, err error) (use *Use, again bool, _ error) {
 	g.lock()
 	defer g.unlock()
-	defer g.release(a) // only then, so that nobody who waits is sent to an endpoint that this makes unhealthy
+	defer g.release(a) // at the end, so that nobody who waits is sent to an endpoint that this makes unhealthy
 	m := a.member
 	switch {
 	case err == errUnfinished:
@@ -111,6 +115,8 @@ func (g *Group) finish(ctx context.Context, c *call, a *attempt, err error) (use
 		return g.establish(c.session, a), false, nil
 	case ctx.Err() != nil:
 		return nil, false, refused(err)
+	case policy.ReasonOf(err, "") == policy.HandshakeBusy && time.Since(c.begun) < g.settings.DialTimeout:
+		return nil, true, nil // its share of the time is to find out about the endpoint, not about us
 	case a.back && (!a.made || Local(err)):
 		c.failures = append(c.failures, m)
 		return nil, true, nil

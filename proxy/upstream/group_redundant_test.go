@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,6 +61,27 @@ func TestRedundant(t *testing.T) {
 			w.is("A", silent)
 			w.wants("B", 3*time.Second+2*retryPause)
 			w.wants("B", 0)
+		}},
+		{"one for whom this host has no time is tried again until the dial timeout is over", pair(), func(w *world) {
+			busy := 0
+			w.is("A", func(ctx context.Context, within time.Duration) error {
+				if busy++; busy > 2 {
+					return nil
+				}
+				<-time.After(within)
+				return policy.Refuse(policy.HandshakeBusy, errors.New("too many handshakes at once"))
+			})
+			w.wants("A", 2*time.Second)
+			w.wantLog()
+		}},
+		{"and refused then, which says nothing of the primary", pair(), func(w *world) {
+			w.is("A", func(ctx context.Context, within time.Duration) error {
+				<-time.After(within)
+				return policy.Refuse(policy.HandshakeBusy, errors.New("too many handshakes at once"))
+			})
+			w.wants(string(policy.HandshakeBusy), 3*time.Second)
+			w.wantHealthy(true, true)
+			w.wantLog()
 		}},
 		{"whoever is being connected to a primary that fails begins again at the backup, at once", pair(), func(w *world) {
 			w.is("A", silent)

@@ -22,7 +22,7 @@ func portAfter(wait, dial time.Duration) Connect {
 		if err := turn.Take(); err != nil {
 			return err
 		}
-		time.Sleep(dial)
+		<-time.After(dial)
 		return ctx.Err()
 	}
 }
@@ -33,7 +33,7 @@ func directly(dial time.Duration) Connect {
 		if err := turn.Take(); err != nil {
 			return err
 		}
-		time.Sleep(dial)
+		<-time.After(dial)
 		return ctx.Err()
 	}
 }
