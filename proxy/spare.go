@@ -185,7 +185,7 @@ func (k *Spare) offer(kept *spareConn) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.state.Problem != "" {
-		k.Log.Info("spare connection is ready again", "upstream", k.Name, "endpoint", kept.endpoint.String())
+		k.Log.Info("spare connection is ready again", KeyApplication, k.Name, "endpoint", kept.endpoint.String())
 	}
 	k.ready = kept
 	k.state.Ready, k.state.Since, k.state.Problem = true, time.Now(), ""
@@ -212,7 +212,7 @@ func (k *Spare) missing(e *upstream.Endpoint, err error) {
 	defer k.mu.Unlock()
 	problem := harmlessError(err)
 	if problem != k.state.Problem {
-		k.Log.Warn("no spare connection", "upstream", k.Name, "endpoint", e.String(), KeyError, problem)
+		k.Log.Warn("no spare connection", KeyApplication, k.Name, "endpoint", e.String(), KeyError, problem)
 	}
 	k.state.Problem = problem
 }

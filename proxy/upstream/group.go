@@ -44,7 +44,7 @@ type Checker interface {
 func NewGroup(name string, log *slog.Logger, checker Checker) *Group {
 	return &Group{
 		name:     name,
-		log:      log.With(keyUpstream, name),
+		log:      log.With(keyApplication, name),
 		checker:  checker,
 		changed:  make(chan struct{}),
 		settings: (&Settings{}).complete(),

@@ -112,7 +112,7 @@ func inWorld(t *testing.T, s Settings, test func(w *world)) {
 			asked: make(map[string]int), dialing: make(map[string]int),
 		}
 		handler := slog.NewTextHandler(&w.log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey || a.Key == keyUpstream && a.Value.String() == "app" {
+			if a.Key == slog.TimeKey || a.Key == keyApplication && a.Value.String() == "app" {
 				return slog.Attr{}
 			}
 			return a

@@ -9,16 +9,16 @@ import (
 
 // Attributes of what a group logs.
 const (
-	keyUpstream  = "upstream"
-	keyEndpoint  = "endpoint"
-	keyRole      = "role"
-	keyError     = "error"
-	keyFailures  = "failures"  // in a row
-	keySuccesses = "successes" // in a row
-	keyFrom      = "from"
-	keyTo        = "to"
-	keyReason    = "reason"
-	keyCut       = "cut" // sessions
+	keyApplication = "application"
+	keyEndpoint    = "endpoint"
+	keyRole        = "role"
+	keyError       = "error"
+	keyFailures    = "failures"  // in a row
+	keySuccesses   = "successes" // in a row
+	keyFrom        = "from"
+	keyTo          = "to"
+	keyReason      = "reason"
+	keyCut         = "cut" // sessions
 )
 
 // note logs once the step is over. The lock is held.
