@@ -3,17 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
-	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	"sallyport/certs"
-	"sallyport/internal/admin"
 	"sallyport/internal/config"
 	"sallyport/proxy"
 	"sallyport/proxy/sourceport"
@@ -34,20 +30,6 @@ type upstreams struct {
 	leaving    bool                       // another process makes the checks
 
 	older []*foreignLeases // of processes before this one; only for changes of the state
-}
-
-// liveUpstream is one upstream with what runs for it.
-type liveUpstream struct {
-	name  string
-	group *upstream.Group
-	ways  []way // of its endpoints in force
-	ends  []*upstream.Endpoint
-
-	stop    context.CancelFunc
-	running sync.WaitGroup
-
-	spare     *proxy.Spare // nil: none is kept
-	stopSpare context.CancelFunc
 }
 
 func newUpstreams(log *slog.Logger) *upstreams {
@@ -168,53 +150,6 @@ func (u *upstreams) all() []*liveUpstream {
 	return u.sorted()
 }
 
-// cancel ends what runs for the upstream, soon.
-func (l *liveUpstream) cancel() {
-	if l.stop != nil {
-		l.stop()
-	}
-	if l.stopSpare != nil {
-		l.stopSpare()
-	}
-}
-
-// end ends what runs for the upstream and waits for it.
-func (l *liveUpstream) end() {
-	l.cancel()
-	l.running.Wait()
-}
-
-// endpoints returns those of a plan. One that is reached as before stays the same value, so that a spare connection to it need
-// not be renewed at each reload.
-func (l *liveUpstream) endpoints(plan *upstreamPlan, resumption *certs.Resumption) []*upstream.Endpoint {
-	ways := plan.ways()
-	ends := make([]*upstream.Endpoint, len(ways))
-	for i, w := range ways {
-		e := &upstream.Endpoint{Network: w.endpoint.Network, Address: w.endpoint.Address, Source: w.source}
-		if plan.TLS != nil {
-			e.TLS = resumption.Client(l.name+" "+e.String(), w.client)
-		}
-		if same := slices.IndexFunc(l.ways, w.equal); same >= 0 {
-			e = l.ends[same]
-		}
-		ends[i] = e
-	}
-	l.ways, l.ends = ways, ends
-	return ends
-}
-
-// equal reports whether an endpoint is reached in the same way.
-func (w way) equal(o way) bool {
-	return w.endpoint == o.endpoint && w.backup == o.backup && w.client.Equal(o.client) && reflect.DeepEqual(w.source, o.source)
-}
-
-// recall takes what the process before knew.
-func (l *liveUpstream) recall(remembered map[string]upstream.Memory) {
-	if m, ok := remembered[l.name]; ok {
-		l.group.Remember(m)
-	}
-}
-
 // memory returns what the next process has to know.
 func (u *upstreams) memory() map[string]upstream.Memory {
 	memory := make(map[string]upstream.Memory)
@@ -231,39 +166,4 @@ func (u *upstreams) remember(memory map[string]upstream.Memory) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.remembered = memory
-}
-
-// named returns the group of an upstream, or says which there are.
-func (u *upstreams) named(name string) (*upstream.Group, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if l := u.live[name]; l != nil {
-		return l.group, nil
-	}
-	var names []string
-	for _, l := range u.sorted() {
-		names = append(names, l.name)
-	}
-	hint := "there are " + strings.Join(names, ", ")
-	if near := config.Suggest(name, names); near != "" {
-		hint = fmt.Sprintf("did you mean %q?", near)
-	}
-	return nil, fmt.Errorf("%w application %q\n  hint: %s", admin.ErrUnknown, name, hint)
-}
-
-// Failover and Failback make [upstreams] an [admin.Switch].
-func (u *upstreams) Failover(name string) error { return u.change(name, (*upstream.Group).Failover) }
-
-// Failback makes the primary of an upstream the endpoint in use.
-func (u *upstreams) Failback(name string) error { return u.change(name, (*upstream.Group).Failback) }
-
-func (u *upstreams) change(name string, change func(*upstream.Group) error) error {
-	group, err := u.named(name)
-	if err != nil {
-		return err
-	}
-	if err := change(group); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
 }
