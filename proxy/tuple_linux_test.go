@@ -5,6 +5,7 @@ import (
 	"net"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -48,7 +49,7 @@ func TestBackToBack(t *testing.T) {
 			r := newRig(t, tt.serve)
 			oneAtATime(r)
 			r.start()
-			var from net.Addr
+			var from net.Addr = &net.TCPAddr{IP: net.IPv4(127, 1, 2, 3)} // from which nobody else connects
 			const times = 50
 			for range times {
 				conn := dialAgain(t, from, r.address)
@@ -69,10 +70,14 @@ func dialAgain(t *testing.T, from, to net.Addr) (conn net.Conn) {
 		return err
 	}}
 	dialer.SetMultipathTCP(false)
-	eventually(t, "source port free again", func() bool {
-		var err error
-		conn, err = dialer.DialContext(t.Context(), "tcp", to.String())
-		return err == nil
-	})
+	var err error
+	for deadline := time.Now().Add(patient); conn == nil; pause() {
+		if time.Now().After(deadline) {
+			t.Fatal(err) // the last one
+		}
+		if conn, err = dialer.DialContext(t.Context(), "tcp", to.String()); err != nil {
+			conn = nil
+		}
+	}
 	return conn
 }
