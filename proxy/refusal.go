@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -30,8 +31,12 @@ func (s *session) refuse(err error) {
 	s.write()
 }
 
-// causeOf returns what people want to read of a refusal, whose reason has an attribute of its own.
+// causeOf returns what people want to read of a refusal, whose reason has an attribute of its own: nothing if a step was given up
+// because somebody has ended the session.
 func causeOf(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
 	if r, ok := errors.AsType[*policy.Refusal](err); ok {
 		return r.Err
 	}
