@@ -19,8 +19,8 @@ import (
 // The time within which the connection has to be made begins once there is a port, and stands still while another one
 // is waited for, or a turn; deadline is its end. With no such time (zero or less) only ctx ends the attempt, and deadline is zero.
 //
-// An error that is for want of a source port is a [*policy.Refusal]. An error of connecting is returned as it is, and so
-// is, wrapped, that of a ctx that was cancelled before.
+// An error that is for want of a source port is a [*policy.Refusal]. An error of connecting is returned as it is, with the
+// deadline that there was, and so is, wrapped, that of a ctx that was cancelled before.
 func (p *Pool) Dial(ctx context.Context, r Request, within time.Duration, dialer *net.Dialer) (conn net.Conn, lease *Lease, deadline time.Time, err error) {
 	return p.dial(ctx, r, within, func(ctx context.Context, t Tuple, deadline time.Time) (net.Conn, error) {
 		return connect(ctx, dialer, t, deadline)
@@ -67,7 +67,7 @@ func (p *Pool) dial(ctx context.Context, r Request, within time.Duration, connec
 		case c == nil:
 			p.worked(lease)
 			lease.Release()
-			return nil, nil, time.Time{}, err
+			return nil, nil, deadline, err
 		case !c.passes():
 			lease.Release()
 			return nil, nil, time.Time{}, p.fail(c.reason, c)

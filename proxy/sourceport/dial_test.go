@@ -216,6 +216,22 @@ func TestDialDeadline(t *testing.T) {
 	})
 }
 
+// TestDialDeadlineOfAFailure: who was not connected learns, too, when he had a port, and with that how long he had waited.
+func TestDialDeadlineOfAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New()
+		first := mustDial(t, p, request(1, 1, 0), &kernel{})
+		time.AfterFunc(time.Second, first.Release)
+		refused := errors.New("refused")
+		start := time.Now()
+		_, _, deadline, err := p.dial(t.Context(), request(1, 1, 5*time.Second), 100*time.Millisecond,
+			func(context.Context, Tuple, time.Time) (net.Conn, error) { return nil, refused })
+		if got := deadline.Sub(start); err != refused || got != 1100*time.Millisecond {
+			t.Errorf("deadline after %s and %v, want 1.1s and that it was refused", got, err)
+		}
+	})
+}
+
 // TestDialKeepsItsPlace: who was given a port that does not work is the first to be given it again.
 func TestDialKeepsItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
