@@ -77,7 +77,7 @@ func (b *book) choose(ranges []policy.PortRange, before uint64) (port uint16, ok
 		if port, ok := g.neverUsed(b.slots); ok {
 			return port, true
 		}
-		s := g.rested.front
+		s := g.longestRested()
 		if s != nil && s.since < before && (best == nil || s.since < best.since) {
 			best = s
 		}
@@ -94,7 +94,7 @@ func (b *book) slot(port uint16) *slot {
 	if s == nil {
 		s = &slot{port: port}
 		b.slots[port] = s
-		b.segments[b.index(port)].rested.push(s) // where a free port is
+		b.segments[b.index(port)].rest(s) // where a free port is
 	}
 	return s
 }
@@ -104,12 +104,12 @@ func (b *book) put(s *slot, to state, event uint64) {
 	g := b.segments[b.index(s.port)]
 	g.tally.add(s, -1)
 	if s.state == free {
-		g.rested.remove(s)
+		g.take(s)
 		b.held++
 	}
 	s.state, s.since = to, event
 	if to == free {
-		g.rested.push(s)
+		g.rest(s)
 		b.held--
 	}
 	g.tally.add(s, 1)

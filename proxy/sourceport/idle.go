@@ -28,7 +28,7 @@ func (p *Pool) open(r route) *book {
 
 // rest makes a book idle if nothing is held or waited for.
 func (p *Pool) rest(b *book) {
-	if b.held > 0 || b.waiting.length > 0 || b.idle != nil {
+	if b.held > 0 || b.waiting.length() > 0 || b.idle != nil {
 		return
 	}
 	b.idle, b.quiet = p.idle.PushBack(b), time.Now()

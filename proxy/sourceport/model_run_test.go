@@ -263,11 +263,12 @@ func (r *run) promises() {
 	r.pool.mu.Lock()
 	defer r.pool.mu.Unlock()
 	for _, b := range r.pool.books {
-		for w := b.waiting.front; w != nil; w = w.next {
+		for e := b.waiting.list.Front(); e != nil; e = e.Next() {
+			w := waiterAt(e)
 			if port, ok := b.choose(w.ports, 1<<63); ok {
 				r.t.Fatalf("step %d: %s waits and port %d is free", r.steps, w, port)
 			}
-			if w.next != nil && w.next.ticket < w.ticket {
+			if next := e.Next(); next != nil && waiterAt(next).ticket < w.ticket {
 				r.t.Fatalf("step %d: %s is before an older one", r.steps, w)
 			}
 		}

@@ -109,11 +109,11 @@ func (p *Pool) enter(w *waiter) (*Lease, error) {
 	}
 	port, ok := b.choose(w.ports, before)
 	switch {
-	case ok && !(w.idle && b.waiting.length > 0):
+	case ok && !(w.idle && b.waiting.length() > 0):
 		return p.lease(b, b.slot(port)), nil
 	case late:
 		return nil, p.exhausted(w, nil)
-	case !again && b.waiting.length >= longestQueue:
+	case !again && b.waiting.length() >= longestQueue:
 		return nil, p.overrun(w)
 	}
 	if w.granted == nil {

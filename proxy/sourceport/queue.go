@@ -1,6 +1,7 @@
 package sourceport
 
 import (
+	"container/list"
 	"fmt"
 	"time"
 
@@ -21,9 +22,9 @@ type waiter struct {
 	begun  time.Time
 	until  time.Time // it waits no longer than this
 
-	book           *book       // that it has looked into last
-	granted        chan *Lease // holds the one that it is given while it waits
-	previous, next *waiter
+	book    *book         // that it has looked into last
+	granted chan *Lease   // holds the one that it is given while it waits
+	place   *list.Element // in the queue
 }
 
 func newWaiter(r Request) *waiter {
@@ -45,57 +46,34 @@ func (w *waiter) String() string {
 }
 
 // queue holds waiters in the order in which they came.
-type queue struct {
-	front, back *waiter
-	length      int
-}
+type queue struct{ list list.List }
+
+func (q *queue) length() int { return q.list.Len() }
 
 // insert puts a waiter where its ticket belongs: at the back, unless it has been in the queue before. Such a one is
 // older than nearly all others, and so its place is looked for from the front.
 func (q *queue) insert(w *waiter) {
-	q.length++
-	before := q.back
-	if before != nil && before.ticket > w.ticket {
-		before = q.front
-		for before.ticket < w.ticket {
-			before = before.next
-		}
-		before = before.previous
+	if last := q.list.Back(); last == nil || waiterAt(last).ticket < w.ticket {
+		w.place = q.list.PushBack(w)
+		return
 	}
-	w.previous = before
-	if before == nil {
-		w.next, q.front = q.front, w
-	} else {
-		w.next, before.next = before.next, w
+	younger := q.list.Front()
+	for waiterAt(younger).ticket < w.ticket {
+		younger = younger.Next()
 	}
-	if w.next == nil {
-		q.back = w
-	} else {
-		w.next.previous = w
-	}
+	w.place = q.list.InsertBefore(w, younger)
 }
 
-func (q *queue) remove(w *waiter) {
-	q.length--
-	if w.previous == nil {
-		q.front = w.next
-	} else {
-		w.previous.next = w.next
-	}
-	if w.next == nil {
-		q.back = w.previous
-	} else {
-		w.next.previous = w.previous
-	}
-	w.previous, w.next = nil, nil
-}
+func (q *queue) remove(w *waiter) { q.list.Remove(w.place) }
 
 // first returns who has waited longest for a port; nil if nobody does.
 func (q *queue) first(port uint16) *waiter {
-	for w := q.front; w != nil; w = w.next {
-		if contains(w.ports, port) {
+	for e := q.list.Front(); e != nil; e = e.Next() {
+		if w := waiterAt(e); contains(w.ports, port) {
 			return w
 		}
 	}
 	return nil
 }
+
+func waiterAt(e *list.Element) *waiter { return e.Value.(*waiter) }

@@ -1,6 +1,7 @@
 package sourceport
 
 import (
+	"container/list"
 	"fmt"
 	"time"
 
@@ -25,15 +26,15 @@ type slot struct {
 	pause   time.Duration // of its last cooling; 0: it worked since
 	trouble policy.Reason // why it cooled; empty: it worked since
 
-	previous, next *slot // in the list of rested ports, while it is free
+	place *list.Element // among the rested ports of its segment, while it is free
 }
 
 // segment is a run of ports that every request so far wanted all or none of. It knows its free ports in the order in
 // which they are to be used, and so a request looks at the front of each of its segments, and not at ports.
 type segment struct {
 	first, last  uint16
-	unused       int // no port of the segment below this one was never used
-	rested       restedPorts
+	unused       int       // no port of the segment below this one was never used
+	rested       list.List // of *slot: the free ones, with the one that has rested longest in front
 	tally        tally
 	asked        time.Time  // by the last request; zero: by none
 	taken, inUse *complaint // the last of each kind; nil: none
@@ -71,13 +72,13 @@ func (g *segment) neverUsed(slots map[uint16]*slot) (port uint16, ok bool) {
 func (g *segment) split(at uint16, slots map[uint16]*slot) *segment {
 	right := &segment{first: at, last: g.last, unused: max(g.unused, int(at)), asked: g.asked, taken: g.taken, inUse: g.inUse}
 	g.last = at - 1
-	for s := g.rested.front; s != nil; {
-		after := s.next
+	for e := g.rested.Front(); e != nil; {
+		s, after := e.Value.(*slot), e.Next()
 		if s.port >= at {
-			g.rested.remove(s)
-			right.rested.push(s)
+			g.take(s)
+			right.rest(s)
 		}
-		s = after
+		e = after
 	}
 	for _, s := range slots {
 		if right.first <= s.port && s.port <= right.last {
@@ -129,29 +130,16 @@ func (t tally) plus(o tally) tally {
 	return tally{t.leased + o.leased, t.inherited + o.inherited, t.cooling + o.cooling, t.taken + o.taken, t.inUse + o.inUse}
 }
 
-// restedPorts is a list of free ports, with the one that has rested longest in front.
-type restedPorts struct{ front, back *slot }
+// rest puts a port behind those that have rested longer.
+func (g *segment) rest(s *slot) { s.place = g.rested.PushBack(s) }
 
-func (l *restedPorts) push(s *slot) {
-	s.previous, s.next = l.back, nil
-	if l.back == nil {
-		l.front = s
-	} else {
-		l.back.next = s
-	}
-	l.back = s
-}
+// take takes a port from among those that rest.
+func (g *segment) take(s *slot) { g.rested.Remove(s.place) }
 
-func (l *restedPorts) remove(s *slot) {
-	if s.previous == nil {
-		l.front = s.next
-	} else {
-		s.previous.next = s.next
+// longestRested returns the free port that is to be used first; nil if none is free but those that were never used.
+func (g *segment) longestRested() *slot {
+	if e := g.rested.Front(); e != nil {
+		return e.Value.(*slot)
 	}
-	if s.next == nil {
-		l.back = s.previous
-	} else {
-		s.next.previous = s.previous
-	}
-	s.previous, s.next = nil, nil
+	return nil
 }

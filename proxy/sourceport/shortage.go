@@ -27,7 +27,7 @@ func shortageOf(w *waiter, ended error) *shortage {
 		text:   w.String(),
 		total:  size(w.ports),
 		waited: time.Since(w.begun),
-		queue:  w.book.waiting.length,
+		queue:  w.book.waiting.length(),
 		idle:   w.idle,
 		ended:  ended,
 	}

@@ -38,7 +38,7 @@ func (p *Pool) Stats() []Use {
 }
 
 func (b *book) use(now time.Time) Use {
-	u := Use{Source: b.route.source, Destination: b.route.destination, Waiting: b.waiting.length}
+	u := Use{Source: b.route.source, Destination: b.route.destination, Waiting: b.waiting.length()}
 	for _, g := range b.segments {
 		u.Leased += g.tally.leased + g.tally.inherited
 		u.Inherited += g.tally.inherited
