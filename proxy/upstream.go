@@ -137,7 +137,7 @@ func secure(conn *upstream.Conn, config *tls.Config, lane *Lane) (*end, error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, policy.Refuse(policy.UpstreamTimeout, fmt.Errorf("handshake: %w", err))
 	case err == io.EOF:
-		err = errors.New("the server closed the connection during the handshake; does it speak TLS?")
+		err = upstream.ErrClosedInHandshake
 	}
 	return nil, policy.Refuse(policy.UpstreamTLS, err)
 }

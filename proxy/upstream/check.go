@@ -83,6 +83,9 @@ func converse(ctx context.Context, conn *Conn, config *tls.Config, h *Health) (s
 	return stream, nil
 }
 
+// ErrClosedInHandshake is what the end of a connection means where a TLS handshake was to be.
+var ErrClosedInHandshake = errors.New("the server closed the connection during the handshake; does it speak TLS?")
+
 func secure(ctx context.Context, conn net.Conn, config *tls.Config) (*tls.Conn, error) {
 	client := tls.Client(conn, config)
 	err := client.Handshake()
@@ -92,7 +95,7 @@ func secure(ctx context.Context, conn net.Conn, config *tls.Config) (*tls.Conn, 
 	case ctx.Err() != nil:
 		return nil, broken(ctx, "handshake", err)
 	case err == io.EOF:
-		err = errors.New("the server closed the connection during the handshake; does it speak TLS?")
+		err = ErrClosedInHandshake
 	}
 	return nil, policy.Refuse(policy.UpstreamTLS, printable{err})
 }

@@ -7,10 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// What servers say is cut to this many bytes: an answer, and the text of an error that quotes from a certificate.
+// What servers say is cut to this many bytes: an answer, and the text of an error, which may quote from a certificate. Of an error there
+// is enough for a lack of source ports and what helps.
 const (
 	longestExcerpt = 64
-	longestError   = 256
+	longestError   = 512
 )
 
 // excerpt returns the beginning of an answer, quoted.

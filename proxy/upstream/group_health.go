@@ -38,7 +38,7 @@ func (g *Group) succeeded(m *member) {
 
 // failed takes in that a session has met a failure of an endpoint. The lock is held.
 func (g *Group) failed(m *member, err error) {
-	m.problem = problemOf(err)
+	m.problem = printable{err}.Error()
 	m.refuses = policy.ReasonOf(err, "") == policy.UpstreamRefused
 	m.trySuccesses = 0
 	m.tryFailures++
@@ -66,7 +66,7 @@ func (g *Group) checked(m *member, err error) {
 		return
 	}
 	m.unwell++
-	m.problem = problemOf(err)
+	m.problem = printable{err}.Error()
 	m.refuses = policy.ReasonOf(err, "") == policy.UpstreamRefused
 	m.checkSuccesses = 0
 	if m.checkFailures++; m.checkFailures >= h.Fall && !m.condemned {
@@ -77,7 +77,7 @@ func (g *Group) checked(m *member, err error) {
 
 // unasked takes in that a check could not be made. The lock is held.
 func (g *Group) unasked(m *member, err error) {
-	m.problem = problemOf(err)
+	m.problem = printable{err}.Error()
 	if !m.unasked {
 		m.unasked = true
 		g.noteOf(m, slog.LevelWarn, "endpoint cannot be checked", slog.String(keyError, m.problem))

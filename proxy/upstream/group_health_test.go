@@ -490,11 +490,11 @@ func TestLocal(t *testing.T) {
 
 // TestProblemIsFitToBeShown: peers have their part in errors.
 func TestProblemIsFitToBeShown(t *testing.T) {
-	got := problemOf(errors.New("bad\x1b[31m\n" + strings.Repeat("é", 500)))
+	got := printable{errors.New("bad\x1b[31m\n" + strings.Repeat("é", 500))}.Error()
 	if want := "bad\uFFFD[31m\uFFFD"; !strings.HasPrefix(got, want) {
 		t.Errorf("problem %q, want it to begin with %q", got, want)
 	}
-	if n := len([]rune(got)); n > maxProblem {
+	if n := len([]rune(got)); n > longestError {
 		t.Errorf("%d characters", n)
 	}
 }
