@@ -23,8 +23,8 @@ func TestStormReconnect(t *testing.T) {
 				f.startNamed(t)
 				f.start(t)
 			}
-			// A thousand handshakes take their time, in which nobody may be refused.
-			r.startEgress(t, near{upstream: r.both(`standby = "` + standby + `"`), wait: "15s", dial: "15s"})
+			// All of them take their time, in which nobody may be refused, with the dial_timeout that there is by default.
+			r.startEgress(t, near{upstream: r.both(`standby = "` + standby + `"`), wait: "15s", dial: "5s"})
 			held := make([]holder, clients)
 			parallel(t, clients, func(i int) (err error) {
 				held[i], err = r.begin()
