@@ -1,0 +1,79 @@
+// Package load is the clients' side of a measurement: it does the work, checks everything about it, and counts.
+//
+// A worker process runs one [Job] after the other; see [Serve] for how it is told to.
+package load
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Job is one piece of work against one address.
+type Job struct {
+	Kind        Kind          `json:"kind"`
+	Address     string        `json:"address"` // of the port under test, host:port
+	Security    *Security     `json:"security,omitempty"`
+	Connections int           `json:"connections"`      // at once
+	Message     int           `json:"message"`          // bytes of each message; of the whole transfer for Down and Up
+	Duration    time.Duration `json:"duration"`         // of the measured part
+	Plain       bool          `json:"plain,omitempty"`  // the server is a stranger: nothing is said to it but TLS
+	Source      Source        `json:"source,omitzero"`  // where connections come from
+	Destination int           `json:"spread,omitempty"` // see Spread
+}
+
+// Kind is what a job does.
+type Kind string
+
+const (
+	Sessions Kind = "sessions" // one after the other on each connection: connect, handshake, a message there and back, close
+	Exchange Kind = "exchange" // a message there and back, again and again on connections that stay
+	Down     Kind = "down"     // bytes from the server
+	Up       Kind = "up"       // bytes to the server
+	Idle     Kind = "idle"     // a message there and back on each connection, and then nothing
+	Slow     Kind = "slow"     // as Down, beside connections that read 1 KiB/s
+	Flood    Kind = "flood"    // as Exchange, beside handshakes that are begun as fast as the machine can
+)
+
+// Security is the TLS of a job. A connection whose handshake gave anything else is a failure.
+type Security struct {
+	CA          string `json:"ca"` // file
+	ServerName  string `json:"server_name"`
+	Certificate string `json:"certificate,omitempty"` // file of the client's own, if any
+	Key         string `json:"key,omitempty"`
+	Version     uint16 `json:"version"` // expected, and the only one offered
+	Cipher      uint16 `json:"cipher"`  // expected
+	Group       uint16 `json:"group"`   // expected, and the only one offered
+	Signer      string `json:"signer"`  // expected of the server's certificate: "ECDSA" or "RSA"; empty: any
+	Resume      bool   `json:"resume"`  // every session but the first of a connection's place has to be resumed
+}
+
+// Result is what came of a job.
+type Result struct {
+	Units     float64        `json:"units"` // of the work: sessions, messages, bytes
+	Wall      time.Duration  `json:"wall"`
+	Latencies Latencies      `json:"latencies"`          // of each unit that has a beginning and an end
+	Failures  map[string]int `json:"failures,omitempty"` // by what went wrong; any of them spoils a measurement
+	Seen      map[string]int `json:"seen,omitempty"`     // what handshakes agreed on, with how many did
+}
+
+// task is a job in its three phases.
+type task interface {
+	prepare(ctx context.Context) error // connects what has to be there before the measured part
+	run(ctx context.Context) error     // the measured part, until ctx ends
+	close()
+}
+
+// task returns what carries the job out and writes into tally.
+func (j Job) task(t *tally) (task, error) {
+	d, err := j.dialer(t)
+	if err != nil {
+		return nil, err
+	}
+	switch j.Kind {
+	case Sessions:
+		return &sessions{job: j, dialer: d, tally: t}, nil
+	default:
+		return nil, fmt.Errorf("job of unknown kind %q", j.Kind)
+	}
+}

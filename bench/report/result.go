@@ -1,0 +1,90 @@
+// Package report turns samples into figures that can be compared, and shows them: on the terminal, as JSON lines, as a page.
+package report
+
+import "time"
+
+// Run is everything that one run of the bench found.
+type Run struct {
+	Header  Header
+	Samples []Sample
+	Skipped []Skip
+	Goals   []Goal // that this run can tell of, or should have
+}
+
+// Header says what was measured, on what, and when.
+type Header struct {
+	Started   time.Time         `json:"started"`
+	Rounds    int               `json:"rounds"`
+	Time      time.Duration     `json:"time"`    // of each measurement
+	Command   string            `json:"command"` // that makes such a run again
+	Machine   Machine           `json:"machine"`
+	Subjects  map[string]string `json:"subjects"` // versions by name
+	Workloads []Workload        `json:"workloads"`
+}
+
+// Machine is where the run took place.
+type Machine struct {
+	Processor string `json:"processor"`
+	CPUs      int    `json:"cpus"`
+	Kernel    string `json:"kernel"`
+	Go        string `json:"go"`
+	ProxyCPU  int    `json:"proxy_cpu"` // that proxies were pinned to; negative: none
+	LoadCPU   int    `json:"load_cpu"`
+}
+
+// Workload is what the contestants do, in the order of the report.
+type Workload struct {
+	Name  string `json:"name"`  // "handshake-ecdsa"
+	Title string `json:"title"` // a line for people
+	Unit  string `json:"unit"`  // of work: "session", "message", "GiB", "connection"
+	Base  string `json:"base"`  // the contestant that others are compared with: "sallyport"
+}
+
+// Sample is what one contestant did in one round of a workload.
+type Sample struct {
+	Workload   string             `json:"workload"`
+	Contestant string             `json:"contestant"`
+	Round      int                `json:"round"` // from 1
+	Values     map[Metric]float64 `json:"values"`
+	Seen       map[string]int     `json:"seen,omitempty"` // what handshakes agreed on
+	Failures   map[string]int     `json:"failures,omitempty"`
+}
+
+// Skip is what was not measured, and why.
+type Skip struct {
+	Workload   string `json:"workload"`
+	Contestant string `json:"contestant"`
+	Why        string `json:"why"`
+}
+
+// Metric is the key of a figure; [Metrics] says what it means.
+type Metric string
+
+const (
+	ProxyCPU Metric = "proxy_cpu" // seconds of processor time of the proxy for a unit
+	TotalCPU Metric = "total_cpu" // the same with the load's and the backend's
+	Rate     Metric = "rate"      // units in a second
+	P50      Metric = "p50"       // seconds that a unit took
+	P99      Metric = "p99"
+	P999     Metric = "p999"
+	Pss      Metric = "pss"       // bytes for a connection, without those at start
+	StartRSS Metric = "start_rss" // bytes at start
+	Peak     Metric = "peak"      // bytes, the largest resident set
+	IdleCPU  Metric = "idle_cpu"  // of one processor, 1 is all of it
+	Syscalls Metric = "syscalls"  // for a unit; MiB where the unit is GiB
+	Noise    Metric = "noise"     // seconds of processor time that others took from the proxy's processor, in a second
+)
+
+// Goal is something to be reached: a figure of sallyport held against the best peer's, one peer's, or a number.
+type Goal struct {
+	Title      string  `json:"title"`
+	Workload   string  `json:"workload"`
+	Contestant string  `json:"contestant"`
+	Metric     Metric  `json:"metric"`
+	AtMost     float64 `json:"at_most,omitempty"`  // a factor of Against, or the figure itself
+	AtLeast    float64 `json:"at_least,omitempty"` // likewise
+	Against    string  `json:"against,omitempty"`  // "best peer", or a contestant; empty: a number
+}
+
+// BestPeer is the peer whose figure is the hardest to reach.
+const BestPeer = "best peer"
