@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
-	"sallyport/bench/load"
-	"sallyport/bench/meter"
+	"sallyport/bench/pin"
 	"sallyport/bench/report"
 	"sallyport/bench/subject"
 )
@@ -21,7 +21,7 @@ type contestant struct {
 	task    subject.Task
 }
 
-// contestants are who does a workload.
+// contestants are who does a workload: sallyport, and beside it its variants or the peers and no proxy at all.
 func (w workload) contestants(ours subject.Subject, peers []subject.Subject) []contestant {
 	all := []contestant{{ours.Name(), ours, w.task}}
 	for _, v := range w.variants {
@@ -34,6 +34,10 @@ func (w workload) contestants(ours subject.Subject, peers []subject.Subject) []c
 	}
 	for _, p := range peers {
 		all = append(all, contestant{p.Name(), p, w.task})
+	}
+	if self, err := os.Executable(); err == nil {
+		none := subject.Direct{Path: self, Role: roleDirect}
+		all = append(all, contestant{none.Name(), none, w.task})
 	}
 	return all
 }
@@ -49,114 +53,159 @@ type stage struct {
 	time     time.Duration // of each measurement
 	room     int           // sessions that a proxy has descriptors for
 	tell     func(format string, args ...any)
+	started  int // subjects so far
 }
 
-// contest has every contestant take its turn in every round.
+// contest is a workload under way.
+type contest struct {
+	*stage
+	workload
+	run     *report.Run
+	left    []contestant                // that have not failed
+	running map[string]*subject.Process // by contestant; those of a memory workload are started for each turn
+}
+
+// contest has every contestant take its turn in every round. A contestant that fails is noted and no longer takes part; an error is what keeps the
+// others from going on too, such as the end of ctx.
 func (s *stage) contest(ctx context.Context, w workload, all []contestant, rounds int, run *report.Run) error {
-	running := make(map[string]*subject.Process)
-	defer func() {
-		for p := range maps.Values(running) {
-			p.Stop()
-		}
-	}()
-	for _, c := range all {
-		if why := c.subject.Can(c.task); why != "" {
-			run.Skipped = append(run.Skipped, report.Skip{Workload: w.Name, Contestant: c.name, Why: why})
-			continue
-		}
-		p, err := s.start(ctx, w, c)
-		if err != nil {
+	defer context.AfterFunc(ctx, s.load.kill)() // turns wait for the load
+	c := &contest{stage: s, workload: w, run: run, running: make(map[string]*subject.Process)}
+	defer c.end()
+	c.admit(all)
+	for round := 1; round <= rounds; round++ {
+		if err := c.each(ctx, round, c.turn); err != nil {
 			return err
 		}
-		running[c.name] = p
 	}
-	for round := 1; round <= rounds; round++ {
-		for _, c := range all {
-			p := running[c.name]
-			if p == nil {
-				continue
-			}
-			sample, err := s.turn(w, c, p)
-			if err != nil {
-				return fmt.Errorf("%s, %s, round %d: %w", w.Name, c.name, round, err)
-			}
-			sample.Round = round
-			run.Samples = append(run.Samples, sample)
-			s.tell("%s round %d %s", w.Name, round, c.name)
-		}
+	if c.memory || !c.canTrace() {
+		return nil
 	}
-	return nil
-}
-
-func (s *stage) start(ctx context.Context, w workload, c contestant) (*subject.Process, error) {
-	place := subject.Place{
-		Dir:     filepath.Join(s.dir, w.Name, c.name),
-		Keys:    s.keys,
-		Backend: s.behind,
-		CPU:     s.proxyCPU,
-		Room:    s.room,
-	}
-	return subject.Start(ctx, c.subject, place, c.task)
+	return c.each(ctx, 0, c.traced)
 }
 
 // turn is one contestant's in one round.
-func (s *stage) turn(w workload, c contestant, p *subject.Process) (report.Sample, error) {
-	sample := report.Sample{Workload: w.Name, Contestant: c.name}
-	if err := s.load.prepare(w.jobFor(c, p.Address, s.keys, s.time)); err != nil {
-		return sample, err
+func (c *contest) turn(ctx context.Context, who contestant) (report.Sample, error) {
+	if c.memory {
+		return c.remembering(ctx, who)
 	}
-	before, err := s.spent(p.Tree)
-	if err != nil {
-		return sample, err
-	}
-	result, err := s.load.measured()
-	if err != nil {
-		return sample, err
-	}
-	after, err := s.spent(p.Tree)
-	if err != nil {
-		return sample, err
-	}
-	sample.Seen, sample.Failures = result.Seen, result.Failures
-	sample.Values = figures(w, result, after.since(before))
-	if result.Units == 0 {
-		return sample, errors.New("nothing was done")
-	}
-	return sample, nil
+	return c.working(ctx, who)
 }
 
-// spent is processor time by who used it.
-type spent struct{ proxy, load, backend time.Duration }
-
-func (s *stage) spent(proxy meter.Tree) (spent, error) {
-	var now spent
-	var err error
-	if now.proxy, err = proxy.CPU(); err != nil {
-		return now, err
+// admit leaves those that can do the task.
+func (c *contest) admit(all []contestant) {
+	for _, who := range all {
+		why := who.subject.Can(who.task)
+		if n := len(pin.Processors()); why == "" && c.proxyCPU >= 0 && who.task.Workers() > n {
+			why = fmt.Sprintf("the task asks for %d processors, and there are %d", who.task.Workers(), n)
+		}
+		if why != "" {
+			c.skip(who, why)
+			continue
+		}
+		c.left = append(c.left, who)
 	}
-	if now.load, err = s.load.tree.CPU(); err != nil {
-		return now, err
+	if n := c.job.Connections; n > c.room {
+		c.tell("%s: %d connections instead of %d: the limit of open files allows no more", c.Name, c.room, n)
 	}
-	now.backend, err = s.backend.tree.CPU()
-	return now, err
 }
 
-func (s spent) since(before spent) spent {
-	return spent{s.proxy - before.proxy, s.load - before.load, s.backend - before.backend}
+func (c *contest) skip(who contestant, why string) {
+	c.run.Skipped = append(c.run.Skipped, report.Skip{Workload: c.Name, Contestant: who.name, Why: why})
 }
 
-// figures are what a result and the time spent on it come to.
-func figures(w workload, r load.Result, used spent) map[report.Metric]float64 {
-	units := r.Units
-	if w.per > 0 {
-		units /= w.per
+// each has all that are left take a turn and notes the samples.
+func (c *contest) each(ctx context.Context, round int, turn func(context.Context, contestant) (report.Sample, error)) error {
+	var left []contestant
+	for _, who := range c.left {
+		sample, err := turn(ctx, who)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, errGone):
+			return fmt.Errorf("%s, %s, %s: %w", c.Name, who.name, turnName(round), err)
+		case err != nil:
+			c.drop(who, round, err)
+			continue
+		}
+		left = append(left, who)
+		sample.Workload, sample.Contestant, sample.Round = c.Name, who.name, round
+		c.run.Samples = append(c.run.Samples, sample)
+		c.tell("%s %s %s%s", c.Name, turnName(round), who.name, spoilt(sample))
 	}
-	return map[report.Metric]float64{
-		report.ProxyCPU: used.proxy.Seconds() / units,
-		report.TotalCPU: (used.proxy + used.load + used.backend).Seconds() / units,
-		report.Rate:     units / r.Wall.Seconds(),
-		report.P50:      r.Latencies.P50.Seconds(),
-		report.P99:      r.Latencies.P99.Seconds(),
-		report.P999:     r.Latencies.P999.Seconds(),
+	c.left = left
+	return nil
+}
+
+func turnName(round int) string {
+	if round == 0 {
+		return "extra turn"
+	}
+	return "round " + strconv.Itoa(round)
+}
+
+// spoilt says loudly what the load complained of.
+func spoilt(s report.Sample) string {
+	if !s.Spoiled() {
+		return ""
+	}
+	return fmt.Sprintf(": SPOILED: %v", s.Failures)
+}
+
+// drop ends a contestant's part. If its process has ended, that is why.
+func (c *contest) drop(who contestant, round int, err error) {
+	if p := c.running[who.name]; p != nil {
+		if died := p.Err(); died != nil {
+			err = died
+		}
+		p.Stop()
+		delete(c.running, who.name)
+	}
+	c.tell("%s %s %s FAILED: %v", c.Name, turnName(round), who.name, err)
+	c.skip(who, fmt.Sprintf("failed in %s: %v", turnName(round), err))
+}
+
+// process returns a contestant's process, started if there is none yet.
+func (c *contest) process(ctx context.Context, who contestant) (*subject.Process, error) {
+	if p := c.running[who.name]; p != nil {
+		return p, p.Err()
+	}
+	c.started++
+	place := subject.Place{
+		Dir:     filepath.Join(c.dir, strconv.Itoa(c.started)), // short: sockets in it have names of 107 characters at most
+		Keys:    c.keys,
+		Backend: c.behind,
+		CPUs:    c.processors(who.task),
+		Room:    c.room,
+	}
+	p, err := subject.Start(ctx, who.subject, place, who.task)
+	if err == nil {
+		c.running[who.name] = p
+	}
+	return p, err
+}
+
+// processors are those that a task is done on: the proxy's, and where it asks for more, the next ones too.
+func (s *stage) processors(t subject.Task) []int {
+	switch {
+	case s.proxyCPU < 0:
+		return nil
+	case t.Workers() == 1:
+		return []int{s.proxyCPU}
+	default:
+		return pin.Processors()[:t.Workers()]
+	}
+}
+
+// stop ends a contestant's process.
+func (c *contest) stop(who contestant) {
+	if p := c.running[who.name]; p != nil {
+		p.Stop()
+		delete(c.running, who.name)
+	}
+}
+
+func (c *contest) end() {
+	for _, p := range c.running {
+		p.Stop()
 	}
 }

@@ -18,12 +18,12 @@ import (
 	"sallyport/bench/subject"
 )
 
-// reserve is how many descriptors a proxy may need besides two for each session.
-const reserve = 120
+// reserve is how many descriptors a proxy may need besides two for each session; sallyport keeps 290 free for itself.
+const reserve = 300
 
 func main() {
-	if len(os.Args) == 2 && (os.Args[1] == roleLoad || os.Args[1] == roleBackend) {
-		exit(play(os.Args[1]))
+	if played, err := play(os.Args[1:]); played {
+		exit(err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -67,7 +67,7 @@ func bench(ctx context.Context) error {
 	s.time, s.room = *length, (descriptors-reserve)/2
 	s.tell = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	run := &report.Run{}
-	peers := present(ctx, subject.HAProxy{})
+	peers := present(ctx, subject.Peers()...)
 	for _, w := range workloads() {
 		if !chosen.MatchString(w.Name) {
 			continue

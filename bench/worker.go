@@ -13,23 +13,27 @@ import (
 	"sallyport/bench/load"
 	"sallyport/bench/meter"
 	"sallyport/bench/pin"
+	"sallyport/bench/subject"
 )
 
 // The roles that this program plays in processes of their own, so that each has its own processor and its own account.
 const (
 	roleLoad    = "load"
 	roleBackend = "backend"
+	roleDirect  = "direct" // with a file
 )
 
-// play carries out a role until its parent has no more to say.
-func play(role string) error {
-	switch role {
-	case roleLoad:
-		return load.Serve(os.Stdin, os.Stdout)
-	case roleBackend:
-		return serveBackend(os.Stdin, os.Stdout)
+// play carries out a role if the arguments of the program ask for one: until the parent has no more to say, or ends us.
+func play(args []string) (played bool, err error) {
+	switch {
+	case len(args) == 1 && args[0] == roleLoad:
+		return true, load.Serve(os.Stdin, os.Stdout)
+	case len(args) == 1 && args[0] == roleBackend:
+		return true, serveBackend(os.Stdin, os.Stdout)
+	case len(args) == 2 && args[0] == roleDirect:
+		return true, subject.ServeDirect(args[1])
 	default:
-		return fmt.Errorf("no role %q", role)
+		return false, nil
 	}
 }
 
@@ -55,6 +59,9 @@ type worker struct {
 	orders *json.Encoder
 	events *json.Decoder
 }
+
+// errGone says that a worker is no longer there, without which nothing can be measured.
+var errGone = errors.New("its process has ended")
 
 // startWorker starts a role on a processor.
 func startWorker(role string, cpu int) (*worker, error) {
@@ -85,6 +92,9 @@ func startWorker(role string, cpu int) (*worker, error) {
 	}, nil
 }
 
+// kill ends the process at once, so that whoever waits for an answer gets an error.
+func (w *worker) kill() { w.cmd.Process.Kill() }
+
 // stop ends the process: it ends with what it reads.
 func (w *worker) stop() error {
 	w.in.Close()
@@ -94,7 +104,7 @@ func (w *worker) stop() error {
 // prepare gives a load worker its job and waits until everything is ready for the measured part.
 func (w *worker) prepare(job load.Job) error {
 	if err := w.orders.Encode(job); err != nil {
-		return fmt.Errorf("load: %w", err)
+		return fmt.Errorf("load: %w: %w", errGone, err)
 	}
 	event, err := w.event()
 	if err == nil && !event.Ready {
@@ -106,7 +116,7 @@ func (w *worker) prepare(job load.Job) error {
 // measured has the load do the measured part.
 func (w *worker) measured() (load.Result, error) {
 	if err := w.orders.Encode(load.Go{}); err != nil {
-		return load.Result{}, fmt.Errorf("load: %w", err)
+		return load.Result{}, fmt.Errorf("load: %w: %w", errGone, err)
 	}
 	event, err := w.event()
 	if err != nil {
@@ -121,7 +131,7 @@ func (w *worker) measured() (load.Result, error) {
 func (w *worker) event() (load.Event, error) {
 	var event load.Event
 	if err := w.events.Decode(&event); err != nil {
-		return event, fmt.Errorf("load: %w", err)
+		return event, fmt.Errorf("load: %w: %w", errGone, err)
 	}
 	if event.Error != "" {
 		return event, fmt.Errorf("load: %s", event.Error)

@@ -16,7 +16,7 @@ type workload struct {
 	job      load.Job // Address and Security are filled in
 	resume   bool
 	per      float64   // of the load's units in one unit of the report; 0: 1
-	memory   bool      // connections are opened, and what they cost is measured while nothing happens
+	memory   bool      // connections, if any, are opened, and what they cost is measured while nothing happens
 	variants []variant // of sallyport instead of the peers
 	quick    bool      // part of the quick run
 }

@@ -14,12 +14,13 @@ type Job struct {
 	Kind        Kind          `json:"kind"`
 	Address     string        `json:"address"` // of the port under test, host:port
 	Security    *Security     `json:"security,omitempty"`
-	Connections int           `json:"connections"`      // at once
-	Message     int           `json:"message"`          // bytes of each message; of the whole transfer for Down and Up
-	Duration    time.Duration `json:"duration"`         // of the measured part
-	Plain       bool          `json:"plain,omitempty"`  // the server is a stranger: nothing is said to it but TLS
-	Source      Source        `json:"source,omitzero"`  // where connections come from
-	Destination int           `json:"spread,omitempty"` // see Spread
+	Connections int           `json:"connections"`       // at once
+	Message     int           `json:"message"`           // bytes of each message; of the whole transfer for Down and Up
+	Duration    time.Duration `json:"duration"`          // of the measured part
+	AtOnce      bool          `json:"at_once,omitempty"` // of Idle: all connections are opened at the same time, otherwise a few
+	Plain       bool          `json:"plain,omitempty"`   // the server is a stranger: nothing is said to it but TLS
+	Source      Source        `json:"source,omitzero"`   // where connections come from
+	Destination int           `json:"spread,omitempty"`  // see Spread
 }
 
 // Kind is what a job does.

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CPU returns the processor time that the tree has used. Children that ended and were waited for are no longer in it.
+// CPU returns the processor time that the tree has used: in nanoseconds for processes that live, in the kernel's ticks of 10 ms for
+// children that ended and were waited for.
 func (t Tree) CPU() (time.Duration, error) {
 	var sum time.Duration
 	pids, err := t.PIDs()
@@ -23,9 +24,22 @@ func (t Tree) CPU() (time.Duration, error) {
 		if err != nil {
 			return 0, err
 		}
-		sum += used
+		ended, err := endedChildren(pid)
+		if err != nil {
+			return 0, err
+		}
+		sum += used + ended
 	}
 	return sum, nil
+}
+
+// endedChildren is what the children of a process used that are gone, as workers are after a reload.
+func endedChildren(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, fmt.Errorf("children of process %d: %w", pid, err)
+	}
+	return parseEndedChildren(string(text))
 }
 
 // cpuOf reads the CPU-time clock of a process, which counts nanoseconds, threads that ended included. Its id is made from the process

@@ -21,3 +21,9 @@ func (t Tree) Memory() (Memory, error) { return Memory{}, errLinux }
 
 // Read returns an error: only Linux tells.
 func (t Tree) Read() (Reading, error) { return Reading{}, errLinux }
+
+// BusyCPU returns an error: only Linux tells.
+func BusyCPU(int) (Busy, error) { return Busy{}, errLinux }
+
+// LoadAverage returns an error: only Linux tells.
+func LoadAverage() (float64, error) { return 0, errLinux }

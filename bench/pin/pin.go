@@ -1,13 +1,16 @@
-// Package pin starts programs on one processor.
+// Package pin starts programs on processors of their own.
 package pin
 
-import "os/exec"
+import (
+	"os/exec"
+	"slices"
+)
 
-// Start starts cmd, and with it everything that it will start, on the processor cpu; a negative one leaves the choice to the system.
-// Where the system cannot pin, it returns [errors.ErrUnsupported] for any other.
-func Start(cmd *exec.Cmd, cpu int) error {
-	if cpu < 0 {
+// Start starts cmd, and with it everything that it will start, on these processors. None, or a negative one, leaves the choice to the
+// system. Where the system cannot pin, it returns [errors.ErrUnsupported] for any other.
+func Start(cmd *exec.Cmd, cpus ...int) error {
+	if len(cpus) == 0 || slices.Min(cpus) < 0 {
 		return cmd.Start()
 	}
-	return start(cmd, cpu)
+	return start(cmd, cpus)
 }

@@ -9,17 +9,19 @@ import (
 )
 
 // start forks from a thread that is pinned: affinity is inherited.
-func start(cmd *exec.Cmd, cpu int) error {
+func start(cmd *exec.Cmd, cpus []int) error {
 	runtime.LockOSThread()
 	var before, only unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &before); err != nil {
 		runtime.UnlockOSThread()
 		return fmt.Errorf("processors of this thread: %w", err)
 	}
-	only.Set(cpu)
+	for _, cpu := range cpus {
+		only.Set(cpu)
+	}
 	if err := unix.SchedSetaffinity(0, &only); err != nil {
 		runtime.UnlockOSThread()
-		return fmt.Errorf("pin to processor %d: %w", cpu, err)
+		return fmt.Errorf("pin to processors %v: %w", cpus, err)
 	}
 	err := cmd.Start()
 	if unix.SchedSetaffinity(0, &before) == nil {

@@ -44,13 +44,17 @@ type Workload struct {
 type Sample struct {
 	Workload   string             `json:"workload"`
 	Contestant string             `json:"contestant"`
-	Round      int                `json:"round"` // from 1
+	Round      int                `json:"round"` // from 1; 0: an extra turn, in which only system calls are counted
 	Values     map[Metric]float64 `json:"values"`
-	Seen       map[string]int     `json:"seen,omitempty"` // what handshakes agreed on
+	Calls      map[string]float64 `json:"calls,omitempty"` // system calls for a unit by name; see Syscalls
+	Seen       map[string]int     `json:"seen,omitempty"`  // what handshakes agreed on
 	Failures   map[string]int     `json:"failures,omitempty"`
 }
 
-// Skip is what was not measured, and why.
+// Spoiled reports whether the load met failures, so that the values tell less than they should.
+func (s Sample) Spoiled() bool { return len(s.Failures) > 0 }
+
+// Skip is what was not measured, or not to its end, and why.
 type Skip struct {
 	Workload   string `json:"workload"`
 	Contestant string `json:"contestant"`
@@ -65,14 +69,20 @@ const (
 	TotalCPU Metric = "total_cpu" // the same with the load's and the backend's
 	Rate     Metric = "rate"      // units in a second
 	P50      Metric = "p50"       // seconds that a unit took
+	P90      Metric = "p90"
 	P99      Metric = "p99"
 	P999     Metric = "p999"
+	Longest  Metric = "max"
 	Pss      Metric = "pss"       // bytes for a connection, without those at start
 	StartRSS Metric = "start_rss" // bytes at start
 	Peak     Metric = "peak"      // bytes, the largest resident set
 	IdleCPU  Metric = "idle_cpu"  // of one processor, 1 is all of it
 	Syscalls Metric = "syscalls"  // for a unit; MiB where the unit is GiB
+	Binary   Metric = "binary"    // bytes, the program's file
+	Reloads  Metric = "reloads"   // that the proxy made during the measurement
+	Flood    Metric = "flood"     // handshakes that were begun in a second beside the work
 	Noise    Metric = "noise"     // seconds of processor time that others took from the proxy's processor, in a second
+	Load     Metric = "load"      // average of the machine before the measurement
 )
 
 // Goal is something to be reached: a figure of sallyport held against the best peer's, one peer's, or a number.
@@ -85,6 +95,9 @@ type Goal struct {
 	AtLeast    float64 `json:"at_least,omitempty"` // likewise
 	Against    string  `json:"against,omitempty"`  // "best peer", or a contestant; empty: a number
 }
+
+// Direct is the contestant without a proxy: a line to hold the others against, and never a peer.
+const Direct = "direct"
 
 // BestPeer is the peer whose figure is the hardest to reach.
 const BestPeer = "best peer"

@@ -3,6 +3,7 @@
 package subject
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -14,3 +15,5 @@ func killGroup(pid int) {
 		p.Kill()
 	}
 }
+
+func hangUp(int) error { return errors.ErrUnsupported }

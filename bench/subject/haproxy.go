@@ -3,19 +3,21 @@ package subject
 import (
 	"context"
 	"os/exec"
-	"strings"
 )
 
-// HAProxy is haproxy with one thread.
+// HAProxy is haproxy with one thread. Its session tickets are on, and splice where it finds it worthwhile.
 type HAProxy struct{}
 
 const haproxyConfig = `
 global
-	nbthread 1
+	nbthread {{.Workers}}
 	maxconn {{.Room}}
 	maxpipes 20
 {{- if .Buffers}}
 	tune.bufsize {{.Buffers}}
+{{- end}}
+{{- if .AccessLog}}
+	log stdout format raw local0
 {{- end}}
 defaults
 	mode tcp
@@ -23,9 +25,13 @@ defaults
 	timeout connect 5s
 	timeout client 1h
 	timeout server 1h
+{{- if .AccessLog}}
+	log global
+	option tcplog
+{{- end}}
 frontend in
 	bind {{.Address}}
-{{- if eq .Mode "secure"}} ssl crt {{.Server.Both}} curves X25519 ciphersuites TLS_AES_128_GCM_SHA256
+{{- if eq .Mode "secure"}} ssl crt {{.Server.Both}} ssl-min-ver TLSv1.3 curves {{.Group}} ciphersuites TLS_AES_128_GCM_SHA256
 {{- if .ClientAuth}} ca-file {{.Keys.CA}} verify required{{end}}
 {{- end}}
 	maxconn {{.Room}}
@@ -37,17 +43,19 @@ backend out
 func (HAProxy) Name() string { return "haproxy" }
 
 func (HAProxy) Version(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "haproxy", "-v").Output()
-	line, _, _ := strings.Cut(string(out), "\n")
-	return line, err
+	out, err := exec.CommandContext(ctx, "haproxy", "-vv").Output()
+	return versionLine(string(out)), err
 }
 
 func (HAProxy) Can(t Task) string {
+	if why := t.special(); why != "" {
+		return why
+	}
 	switch {
-	case t.special():
-		return "has no such thing"
-	case t.Hybrid:
-		return "its OpenSSL has no X25519MLKEM768"
+	case t.Hybrid && !hybrid("haproxy", "-vv"):
+		return noHybrid
+	case t.Reload:
+		return "reloads by starting another process, which is not measured"
 	}
 	return ""
 }
