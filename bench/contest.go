@@ -72,6 +72,9 @@ func (s *stage) contest(ctx context.Context, w workload, all []contestant, round
 	c := &contest{stage: s, workload: w, run: run, running: make(map[string]*subject.Process)}
 	defer c.end()
 	c.admit(all)
+	if w.once {
+		rounds = 1
+	}
 	for round := 1; round <= rounds; round++ {
 		if err := c.each(ctx, round, c.turn); err != nil {
 			return err

@@ -42,6 +42,7 @@ func bench(ctx context.Context) error {
 	rounds := flag.Int("rounds", 5, "how often each contestant has its turn")
 	length := flag.Duration("time", 2*time.Second, "of each measurement")
 	only := flag.String("only", "", "the workloads to run: a regular expression")
+	quick := flag.Bool("quick", false, "only the most telling workloads")
 	program := flag.String("sallyport", "", "the program to measure; built from this tree if empty")
 	flag.Parse()
 	descriptors := raiseDescriptors()
@@ -69,9 +70,10 @@ func bench(ctx context.Context) error {
 	run := &report.Run{}
 	peers := present(ctx, subject.Peers()...)
 	for _, w := range workloads() {
-		if !chosen.MatchString(w.Name) {
+		if !chosen.MatchString(w.Name) || !w.runs(*quick) {
 			continue
 		}
+		w = w.within(s.room)
 		if err := s.contest(ctx, w, w.contestants(subject.Sallyport{Path: *program}, peers), *rounds, run); err != nil {
 			return err
 		}

@@ -121,5 +121,6 @@ func figures(w workload, r load.Result, used spent) map[report.Metric]float64 {
 		report.P99:      r.Latencies.P99.Seconds(),
 		report.P999:     r.Latencies.P999.Seconds(),
 		report.Longest:  r.Latencies.Max.Seconds(),
+		report.Flood:    r.Flood,
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"fmt"
 	"time"
 
 	"sallyport/bench/load"
@@ -9,7 +10,7 @@ import (
 	"sallyport/bench/subject"
 )
 
-// workload is one thing that all contestants do.
+// workload is one thing that all contestants do; the table of them is [workloads].
 type workload struct {
 	report.Workload
 	task     subject.Task
@@ -17,32 +18,16 @@ type workload struct {
 	resume   bool
 	per      float64   // of the load's units in one unit of the report; 0: 1
 	memory   bool      // connections, if any, are opened, and what they cost is measured while nothing happens
+	once     bool      // one round is enough: what is measured does not depend on the moment
 	variants []variant // of sallyport instead of the peers
 	quick    bool      // part of the quick run
+	smaller  bool      // part of no other: a larger one takes its place there
 }
 
 // variant is sallyport with something more to do.
 type variant struct {
 	name   string
 	change func(*subject.Task)
-}
-
-const gib = 1 << 30
-
-// workloads are all that there are, in the order in which they are run and reported.
-func workloads() []workload {
-	short := load.Job{Kind: load.Sessions, Connections: 8, Message: 64}
-	secure := subject.Task{Mode: subject.Secure}
-	return []workload{
-		{
-			Workload: report.Workload{Name: "handshake-ecdsa", Title: "full handshake, ECDSA P-256, X25519", Unit: "session"},
-			task:     secure, job: short, quick: true,
-		},
-		{
-			Workload: report.Workload{Name: "resumed", Title: "resumed handshake", Unit: "session"},
-			task:     secure, job: short, resume: true, quick: true,
-		},
-	}
 }
 
 // security is what a client asks for and expects of a task.
@@ -76,4 +61,21 @@ func (w workload) jobFor(c contestant, address string, keys subject.Keys, d time
 	job := w.job
 	job.Address, job.Duration, job.Security = address, d, w.security(c.task, keys)
 	return job
+}
+
+// within is the workload with no more connections than a proxy has descriptors for, which its title then says.
+func (w workload) within(room int) workload {
+	if w.job.Connections > room {
+		w.Title += fmt.Sprintf(" (here %d: descriptors are limited)", room)
+		w.job.Connections = room
+	}
+	return w
+}
+
+// runs reports whether the workload is part of a run.
+func (w workload) runs(quick bool) bool {
+	if quick {
+		return w.quick
+	}
+	return !w.smaller
 }

@@ -1,7 +1,7 @@
 // Package backend is the plaintext server behind every proxy that is measured, and what its clients say to it.
 //
-// A client begins with one [Order]. It asks for an echo of all that follows, for a number of bytes, or announces a number of
-// bytes. What flows is the [Pattern], so that both sides check every byte.
+// A client begins with an [Order]. It asks for an echo of all that follows, for a number of bytes, or announces a number of bytes;
+// after the bytes comes the next order. What flows is a pattern, so that both sides check every byte.
 package backend
 
 import (
@@ -22,7 +22,7 @@ const (
 	Up   Kind = 'u' // so many bytes follow, and their number comes back as a receipt once they were checked
 )
 
-// Order is the first thing on a connection: a kind and a number of bytes, which means nothing to an echo.
+// Order is the first thing on a connection, and what follows a transfer: a kind and a number of bytes, which means nothing to an echo.
 type Order struct {
 	Kind  Kind
 	Bytes int64
@@ -60,30 +60,41 @@ func Serve(l net.Listener, complain func(error)) {
 		}
 		go func() {
 			defer conn.Close()
-			if err := answer(conn); err != nil && err != io.EOF {
+			if err := answer(conn); err != nil {
 				complain(err)
 			}
 		}()
 	}
 }
 
-// answer carries out one order.
+// answer carries out one order after the other.
 func answer(conn net.Conn) error {
-	in := bufio.NewReaderSize(conn, OrderSize+16) // takes a short session's message with its order
-	order, err := readOrder(in)
-	if err != nil {
-		return err // EOF: a look whether we are there
-	}
-	switch order.Kind {
-	case Echo:
-		return echo(conn, in)
-	case Down:
-		_, err := io.CopyBuffer(struct{ io.Writer }{conn}, NewPattern(order.Bytes), make([]byte, step))
-		return err
-	case Up:
-		return receive(conn, in, order.Bytes)
-	default:
-		return fmt.Errorf("order of unknown kind %q", byte(order.Kind))
+	in := bufio.NewReaderSize(conn, OrderSize+16) // takes a short session's message with its order; what is large goes past it
+	var buf []byte                                // for what is received
+	for {
+		order, err := readOrder(in)
+		if err == io.ErrUnexpectedEOF {
+			return fmt.Errorf("order: %w", err)
+		} else if err != nil {
+			return nil // a look whether we are there, or the end; whether it was a good one is the client's to say
+		}
+		switch order.Kind {
+		case Echo:
+			return echo(conn, in)
+		case Down:
+			if err := Send(conn, order.Bytes); err != nil {
+				return nil // the client is done with us
+			}
+		case Up:
+			if buf == nil {
+				buf = make([]byte, step)
+			}
+			if err := receive(conn, in, order.Bytes, buf); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("order of unknown kind %q", byte(order.Kind))
+		}
 	}
 }
 
@@ -102,10 +113,12 @@ func echo(conn net.Conn, in io.Reader) error {
 	}
 }
 
-func receive(conn net.Conn, in io.Reader, n int64) error {
-	if err := Check(in, n, make([]byte, step)); err != nil {
+func receive(conn net.Conn, in io.Reader, n int64, buf []byte) error {
+	if err := Check(in, n, buf); err != nil {
 		return fmt.Errorf("upload: %w", err)
 	}
-	_, err := conn.Write(binary.BigEndian.AppendUint64(nil, uint64(n)))
-	return err
+	if _, err := conn.Write(binary.BigEndian.AppendUint64(nil, uint64(n))); err != nil {
+		return fmt.Errorf("receipt: %w", err)
+	}
+	return nil
 }

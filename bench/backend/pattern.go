@@ -32,20 +32,16 @@ func Piece(offset int64, n int) []byte {
 	return sheet[at : at+n]
 }
 
-// Pattern is a reader of so many bytes of the pattern.
-type Pattern struct{ at, size int64 }
-
-// NewPattern returns the first size bytes of the pattern.
-func NewPattern(size int64) *Pattern { return &Pattern{size: size} }
-
-// Read never fails before the end.
-func (p *Pattern) Read(b []byte) (int, error) {
-	if p.at == p.size {
-		return 0, io.EOF
+// Send writes the first size bytes of the pattern.
+func Send(w io.Writer, size int64) error {
+	for at := int64(0); at < size; {
+		piece := Piece(at, int(min(step, size-at)))
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
+		at += int64(len(piece))
 	}
-	n := copy(b, Piece(p.at, int(min(int64(step), p.size-p.at))))
-	p.at += int64(n)
-	return n, nil
+	return nil
 }
 
 // Check reads size bytes and compares each of them with the pattern.

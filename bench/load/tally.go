@@ -1,6 +1,9 @@
 package load
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -12,27 +15,47 @@ type tally struct {
 	mu        sync.Mutex
 	units     float64
 	latencies []time.Duration
+	begun     int // handshakes of a flood
 	failures  map[string]int
-	seen      map[string]int
+	seen      map[agreement]int
+}
+
+// agreement is what a handshake led to.
+type agreement struct {
+	version, cipher uint16
+	group           tls.CurveID
+	signer          x509.PublicKeyAlgorithm
+	resumed         bool
+}
+
+func (a agreement) String() string {
+	return fmt.Sprintf("%s %s %s %s resumed=%t", tls.VersionName(a.version), tls.CipherSuiteName(a.cipher), a.group, a.signer, a.resumed)
 }
 
 func newTally() *tally {
-	return &tally{failures: make(map[string]int), seen: make(map[string]int)}
+	return &tally{failures: make(map[string]int), seen: make(map[agreement]int)}
 }
 
-// done counts a unit that took so long.
-func (t *tally) done(took time.Duration) {
+// done counts a unit for each latency.
+func (t *tally) done(took ...time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.units++
-	t.latencies = append(t.latencies, took)
+	t.units += float64(len(took))
+	t.latencies = append(t.latencies, took...)
 }
 
 // add counts units without a beginning and an end of their own.
-func (t *tally) add(units float64) {
+func (t *tally) add(units int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.units += units
+	t.units += float64(units)
+}
+
+// flooded counts handshakes that were begun only.
+func (t *tally) flooded(begun int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.begun += begun
 }
 
 // failed counts a failure.
@@ -43,7 +66,7 @@ func (t *tally) failed(err error) {
 }
 
 // saw counts what a handshake agreed on.
-func (t *tally) saw(what string) {
+func (t *tally) saw(what agreement) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seen[what]++
@@ -53,18 +76,23 @@ func (t *tally) saw(what string) {
 func (t *tally) begin() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.units, t.latencies = 0, t.latencies[:0]
+	t.units, t.latencies, t.begun = 0, t.latencies[:0], 0
 }
 
 func (t *tally) result(wall time.Duration) Result {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	seen := make(map[string]int, len(t.seen))
+	for what, times := range t.seen {
+		seen[what.String()] = times
+	}
 	return Result{
 		Units:     t.units,
 		Wall:      wall,
 		Latencies: summarise(t.latencies),
+		Flood:     float64(t.begun) / wall.Seconds(),
 		Failures:  maps.Clone(t.failures),
-		Seen:      maps.Clone(t.seen),
+		Seen:      seen,
 	}
 }
 
