@@ -14,12 +14,17 @@ type Run struct {
 // Header says what was measured, on what, and when.
 type Header struct {
 	Started   time.Time         `json:"started"`
+	Ended     time.Time         `json:"ended"`
 	Rounds    int               `json:"rounds"`
 	Time      time.Duration     `json:"time"`    // of each measurement
 	Command   string            `json:"command"` // that makes such a run again
 	Machine   Machine           `json:"machine"`
 	Subjects  map[string]string `json:"subjects"` // versions by name
 	Workloads []Workload        `json:"workloads"`
+
+	Target     string `json:"target,omitempty"`     // the one port that was loaded, in place of a contest
+	Incomplete string `json:"incomplete,omitempty"` // why the run ended early; empty: it did not
+	Sessions   int    `json:"sessions,omitempty"`   // at once that descriptors allow; workloads with more were made smaller
 }
 
 // Machine is where the run took place.
