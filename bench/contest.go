@@ -50,10 +50,12 @@ type stage struct {
 	behind   string // where the backend listens
 	load     *worker
 	proxyCPU int
+	loadCPU  int
 	time     time.Duration // of each measurement
 	room     int           // sessions that a proxy has descriptors for
 	tell     func(format string, args ...any)
-	started  int // subjects so far
+	begin    func(workload, contestant, turn string) // a turn
+	started  int                                     // subjects so far
 }
 
 // contest is a workload under way.
@@ -120,6 +122,7 @@ func (c *contest) skip(who contestant, why string) {
 func (c *contest) each(ctx context.Context, round int, turn func(context.Context, contestant) (report.Sample, error)) error {
 	var left []contestant
 	for _, who := range c.left {
+		c.begin(c.Name, who.name, turnName(round))
 		sample, err := turn(ctx, who)
 		switch {
 		case ctx.Err() != nil:
@@ -133,7 +136,9 @@ func (c *contest) each(ctx context.Context, round int, turn func(context.Context
 		left = append(left, who)
 		sample.Workload, sample.Contestant, sample.Round = c.Name, who.name, round
 		c.run.Samples = append(c.run.Samples, sample)
-		c.tell("%s %s %s%s", c.Name, turnName(round), who.name, spoilt(sample))
+		if sample.Spoiled() {
+			c.tell("%s %s %s SPOILED: %v", c.Name, turnName(round), who.name, sample.Failures)
+		}
 	}
 	c.left = left
 	return nil
@@ -146,14 +151,6 @@ func turnName(round int) string {
 	return "round " + strconv.Itoa(round)
 }
 
-// spoilt says loudly what the load complained of.
-func spoilt(s report.Sample) string {
-	if !s.Spoiled() {
-		return ""
-	}
-	return fmt.Sprintf(": SPOILED: %v", s.Failures)
-}
-
 // drop ends a contestant's part. If its process has ended, that is why.
 func (c *contest) drop(who contestant, round int, err error) {
 	if p := c.running[who.name]; p != nil {
@@ -164,7 +161,9 @@ func (c *contest) drop(who contestant, round int, err error) {
 		delete(c.running, who.name)
 	}
 	c.tell("%s %s %s FAILED: %v", c.Name, turnName(round), who.name, err)
-	c.skip(who, fmt.Sprintf("failed in %s: %v", turnName(round), err))
+	c.run.Skipped = append(c.run.Skipped, report.Skip{
+		Workload: c.Name, Contestant: who.name, Why: fmt.Sprintf("failed in %s: %v", turnName(round), err), Failed: true,
+	})
 }
 
 // process returns a contestant's process, started if there is none yet.

@@ -30,6 +30,9 @@ type talk struct {
 
 func (e *exchange) prepare(ctx context.Context) error {
 	conns, err := e.dialer.open(ctx, e.job.Connections, abreast, func(i int, conn net.Conn) error {
+		if e.job.Plain {
+			return nil // a stranger that echoes
+		}
 		_, err := conn.Write(backend.Order{Kind: backend.Echo}.Append(nil))
 		return err
 	})

@@ -20,7 +20,7 @@ type Job struct {
 	Pace        time.Duration `json:"pace,omitempty"`    // of Exchange and Flood: between the messages of a connection; 0: each follows the last answer
 	Beside      int           `json:"beside,omitempty"`  // of Slow: connections that read slowly; of Flood: handshakes that wait for an answer at once
 	AtOnce      bool          `json:"at_once,omitempty"` // of Idle: all connections are opened at the same time, otherwise a few
-	Plain       bool          `json:"plain,omitempty"`   // the server is a stranger: nothing is said to it but TLS, and Say
+	Plain       bool          `json:"plain,omitempty"`   // the server is a stranger: nothing is said to it but TLS, Say, and the messages of Exchange, which it has to echo
 	Say         string        `json:"say,omitempty"`     // to a stranger, once connected
 	Expect      string        `json:"expect,omitempty"`  // how a stranger's answer to Say, or its greeting, has to begin
 	Source      Source        `json:"source,omitzero"`   // where connections come from
@@ -76,7 +76,7 @@ func (j Job) task(t *tally) (task, error) {
 	if err != nil {
 		return nil, err
 	}
-	if j.Plain && j.Kind != Sessions && j.Kind != Idle {
+	if j.Plain && j.Kind != Sessions && j.Kind != Exchange && j.Kind != Idle {
 		return nil, fmt.Errorf("a job of kind %q needs the bench's own server", j.Kind)
 	}
 	switch j.Kind {

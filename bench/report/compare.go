@@ -37,7 +37,7 @@ func Compare(old, now *Run) Comparison {
 		for _, name := range old.contestants(w.Name) {
 			for _, f := range Figures() {
 				before := old.Summary(w.Name, name, f.Metric)
-				if f.Metric == Noise || !before.Known() {
+				if f.Aside || !before.Known() {
 					continue
 				}
 				after := now.Summary(w.Name, name, f.Metric)

@@ -13,6 +13,7 @@ type Figure struct {
 	More   bool    // more is better
 	Zero   bool    // zero is a value; elsewhere it means that nothing was measured
 	Plot   bool    // it is worth a plot of its own
+	Aside  bool    // it says what went on meanwhile, and is neither good nor bad
 	Scales []Scale // from large to small; the last takes what is left
 }
 
@@ -41,7 +42,10 @@ func Figures() []Figure {
 		{Metric: P90, Title: "p90", Scales: times()},
 		{Metric: P999, Title: "p99.9", Scales: times()},
 		{Metric: Longest, Title: "longest", Scales: times()},
-		{Metric: Noise, Title: "noise", Zero: true, Scales: percent()},
+		{Metric: Flood, Title: "flood/s", Aside: true, Scales: counts()},
+		{Metric: Reloads, Title: "reloads", Aside: true, Scales: counts()},
+		{Metric: Noise, Title: "noise", Zero: true, Aside: true, Scales: percent()},
+		{Metric: Load, Title: "load", Zero: true, Aside: true, Scales: counts()},
 	}
 }
 
@@ -49,7 +53,7 @@ func Figures() []Figure {
 func quantiles() []Metric { return []Metric{P50, P90, P99, P999, Longest} }
 
 func times() []Scale {
-	return []Scale{{.995, 1, "s", 2}, {.01, 1e-3, "ms", 1}, {2e-3, 1e-3, "ms", 2}, {20e-6, 1e-6, "µs", 0}, {0, 1e-6, "µs", 2}}
+	return []Scale{{.2, 1, "s", 2}, {.01, 1e-3, "ms", 1}, {2e-3, 1e-3, "ms", 2}, {20e-6, 1e-6, "µs", 0}, {0, 1e-6, "µs", 2}}
 }
 
 func sizes() []Scale {

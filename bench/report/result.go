@@ -64,6 +64,7 @@ type Skip struct {
 	Workload   string `json:"workload"`
 	Contestant string `json:"contestant"`
 	Why        string `json:"why"`
+	Failed     bool   `json:"failed,omitempty"` // it was begun and went wrong
 }
 
 // Metric is the key of a figure; [Metrics] says what it means.

@@ -38,7 +38,7 @@ func (s Summary) spread() float64 {
 
 // counts reports whether a sample's figures may be used: work that failed cost something else. Of a port that is no contestant
 // the figures of what went well are wanted all the same.
-func (r *Run) counts(s Sample) bool { return len(s.Failures) == 0 || r.Header.Target != "" }
+func (r *Run) counts(s Sample) bool { return !s.Spoiled() || r.Header.Target != "" }
 
 // rounds returns the values of a figure by round.
 func (r *Run) rounds(workload, contestant string, m Metric) map[int]float64 {

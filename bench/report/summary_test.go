@@ -115,7 +115,7 @@ func TestFigureText(t *testing.T) {
 		"short time":      {ProxyCPU, 4.25e-6, "message", "4.25 µs/message"},
 		"time":            {ProxyCPU, 318.4e-6, "session", "318 µs/session"},
 		"long time":       {ProxyCPU, 1.104, "GiB", "1.10 s/GiB"},
-		"just a second":   {ProxyCPU, .996, "GiB", "1.00 s/GiB"},
+		"half a second":   {ProxyCPU, .496, "GiB", "0.50 s/GiB"},
 		"latency":         {P99, 12.34e-3, "session", "12.3 ms"},
 		"small latency":   {P99, 2.5e-3, "session", "2.50 ms"},
 		"rate":            {Rate, 12345.6, "session", "12,346 sessions/s"},

@@ -13,22 +13,40 @@ func (r *Run) goalsText(out *strings.Builder) {
 		return
 	}
 	fmt.Fprint(out, "\ngoals\n")
-	var rest []string
+	var reasons []string
+	missing := make(map[string][]string)
 	for _, v := range r.Verdicts() {
 		if v.Outcome == Unmeasured {
-			rest = append(rest, v.Title+" ("+v.Why+")")
+			if missing[v.Why] == nil {
+				reasons = append(reasons, v.Why)
+			}
+			missing[v.Why] = append(missing[v.Why], v.Title)
 			continue
 		}
 		work := r.workload(v.Workload).Unit
 		fmt.Fprintf(out, "  %s%-52s %-24s goal %s\n", v.Outcome.mark(), v.Title, v.Reached(work), v.Bound(work))
 	}
-	if len(rest) == len(r.Goals) {
-		fmt.Fprintf(out, "  %snone of the %d was measured\n", markUnmeasured, len(rest))
-		return
+	for _, why := range reasons {
+		fmt.Fprintf(out, "  %snot measured (%s):\n", markUnmeasured, why)
+		wrap(out, missing[why])
 	}
-	for _, one := range rest {
-		fmt.Fprintf(out, "  %snot measured: %s\n", markUnmeasured, one)
+}
+
+// wrap writes a list over as many lines as it takes.
+func wrap(out *strings.Builder, all []string) {
+	const indent = "      "
+	line := indent
+	for i, one := range all {
+		if i < len(all)-1 {
+			one += "; "
+		}
+		if len(line)+len(one) > width && line != indent {
+			fmt.Fprintln(out, strings.TrimRight(line, " "))
+			line = indent
+		}
+		line += one
 	}
+	fmt.Fprintln(out, line)
 }
 
 // noiseText says how much the machine can be trusted.
@@ -64,12 +82,15 @@ func (r *Run) skippedText(out *strings.Builder) {
 	}
 }
 
-// omissions are the skips in words, in their order.
+// omissions are the skips in words, in their order, but for those that are failures.
 func (r *Run) omissions() []string {
 	type cause struct{ contestant, why string }
 	var order []cause
 	where := make(map[cause][]string)
 	for _, s := range r.Skipped {
+		if s.Failed {
+			continue
+		}
 		c := cause{s.Contestant, s.Why}
 		if where[c] == nil {
 			order = append(order, c)
@@ -97,9 +118,14 @@ func (r *Run) failuresText(out *strings.Builder) {
 	fmt.Fprintln(out, bar)
 }
 
-// failures are what went wrong, in words: one line for each turn and text.
+// failures are what went wrong, in words: contestants that did not come to the end, then one line for each turn and text.
 func (r *Run) failures() []string {
 	var all []string
+	for _, s := range r.Skipped {
+		if s.Failed {
+			all = append(all, fmt.Sprintf("%s, %s: %s", s.Workload, s.Contestant, s.Why))
+		}
+	}
 	for _, s := range r.Samples {
 		for _, text := range slices.Sorted(maps.Keys(s.Failures)) {
 			all = append(all, fmt.Sprintf("%s, %s, round %d: %s (%s)", s.Workload, s.Contestant, s.Round, text, many(s.Failures[text], "time")))
@@ -112,5 +138,5 @@ func (r *Run) verdictOnFailures() string {
 	if r.Header.Target != "" {
 		return "The figures are those of what went well."
 	}
-	return "The figures of these turns are left out:"
+	return "What failed does not count:"
 }

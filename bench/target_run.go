@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"sallyport/bench/meter"
+	"sallyport/bench/report"
+)
+
+// load puts load on the target, every kind in every round. A kind that fails is left out of the rounds that follow.
+func (o *options) load(ctx context.Context, s *stage, run *report.Run) error {
+	t := &o.target
+	run.Header.Target = t.address
+	defer context.AfterFunc(ctx, s.load.kill)()
+	var planned []plan
+	for _, kind := range t.chosen {
+		w := t.workload(kind)
+		run.Header.Workloads = append(run.Header.Workloads, w)
+		planned = append(planned, plan{workload{Workload: w}, make([]contestant, 1)})
+	}
+	progress := newProgress(os.Stderr, planned, o.rounds, o.time)
+	defer progress.end()
+	failed := make(map[string]bool)
+	for round := 1; round <= o.rounds; round++ {
+		for _, kind := range t.chosen {
+			if failed[kind] {
+				continue
+			}
+			progress.turn(kind, t.address, turnName(round))
+			sample, err := o.loaded(s, kind)
+			switch {
+			case ctx.Err() != nil:
+				return context.Cause(ctx)
+			case errors.Is(err, errGone):
+				return err
+			case err != nil:
+				failed[kind] = true
+				run.Skipped = append(run.Skipped, report.Skip{Workload: kind, Contestant: t.address, Why: err.Error(), Failed: true})
+				continue
+			}
+			sample.Workload, sample.Contestant, sample.Round = kind, t.address, round
+			run.Samples = append(run.Samples, sample)
+		}
+	}
+	if len(run.Samples) == 0 {
+		return fmt.Errorf("load on %s: nothing succeeded", t.address)
+	}
+	return nil
+}
+
+// loaded is one kind in one round.
+func (o *options) loaded(s *stage, kind string) (report.Sample, error) {
+	var sample report.Sample
+	job := o.target.job(kind)
+	job.Duration = o.time
+	if err := s.load.prepare(job); err != nil {
+		return sample, err
+	}
+	before, err := o.target.cpu()
+	result, loadErr := s.load.measured() // it waits for the word
+	after, laterErr := o.target.cpu()
+	if err := errors.Join(loadErr, err, laterErr); err != nil {
+		return sample, err
+	}
+	if result.Units == 0 {
+		return sample, fmt.Errorf("nothing was done: %v", result.Failures)
+	}
+	sample.Seen, sample.Failures = result.Seen, result.Failures
+	sample.Values = figures(workload{}, result, spent{proxy: after - before})
+	if o.target.pid == 0 {
+		delete(sample.Values, report.ProxyCPU)
+	}
+	delete(sample.Values, report.TotalCPU) // it is not the whole of anything
+	return sample, nil
+}
+
+// cpu is the processor time that the target has used, if its process is known.
+func (t *target) cpu() (time.Duration, error) {
+	if t.pid == 0 {
+		return 0, nil
+	}
+	return meter.Tree{PID: t.pid}.CPU()
+}
