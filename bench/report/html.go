@@ -38,6 +38,9 @@ func HTML(w io.Writer, run *Run) error {
 		work := run.workload(v.Workload).Unit
 		view.Goals = append(view.Goals, goalView{v.Title, strings.TrimSpace(v.Outcome.mark()), v.Outcome, v.Reached(work), v.Bound(work)})
 	}
+	slices.SortStableFunc(view.Goals, func(a, b goalView) int { // what was measured first
+		return compareBool(a.Outcome == Unmeasured, b.Outcome == Unmeasured)
+	})
 	for _, workload := range run.Header.Workloads {
 		if t := run.table(workload); len(t.rows) > 0 {
 			view.Workloads = append(view.Workloads, run.view(t))
