@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,7 +24,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second Ctrl-C ends the program at once
-	err := bench(ctx, os.Args[1:])
+	err := bench(ctx, os.Args[1:], os.Stdout)
 	stop()
 	os.Exit(code(err))
 }
@@ -45,14 +46,14 @@ func code(err error) int {
 	}
 }
 
-// bench makes a run, or takes one that was made, and reports on it.
-func bench(ctx context.Context, args []string) error {
-	o, err := parse(args, os.Stderr)
+// bench makes a run, or takes one that was made, and reports on it to out.
+func bench(ctx context.Context, args []string, out io.Writer) error {
+	o, err := parse(args, out)
 	if err != nil {
 		return err
 	}
 	if o.list {
-		return list(ctx, os.Stdout)
+		return list(ctx, out)
 	}
 	old, err := o.older()
 	if err != nil {
@@ -63,11 +64,11 @@ func bench(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		return o.publish(run, old, nil)
+		return o.publish(out, run, old, nil)
 	}
 	run, err := o.run(ctx)
-	if run == nil || len(run.Samples)+len(run.Skipped) == 0 {
+	if run == nil || err != nil && len(run.Samples) == 0 {
 		return err
 	}
-	return o.publish(run, old, err)
+	return o.publish(out, run, old, err)
 }

@@ -36,13 +36,13 @@ func readRun(path string) (*report.Run, error) {
 }
 
 // publish shows and writes what is asked for; failed is what ended the run early.
-func (o *options) publish(run, old *report.Run, failed error) error {
+func (o *options) publish(out io.Writer, run, old *report.Run, failed error) error {
 	fancy := unicode(os.Getenv)
-	if err := report.Text(os.Stdout, run, fancy); err != nil {
+	if err := report.Text(out, run, fancy); err != nil {
 		return err
 	}
 	if o.out != "" && o.from == "" {
-		if err := o.write(run); err != nil {
+		if err := o.write(out, run); err != nil {
 			return err
 		}
 	}
@@ -55,7 +55,7 @@ func (o *options) publish(run, old *report.Run, failed error) error {
 		return failed
 	}
 	comparison := report.Compare(old, run)
-	if err := report.CompareText(os.Stdout, old, comparison, fancy); err != nil {
+	if err := report.CompareText(out, old, comparison, fancy); err != nil {
 		return err
 	}
 	if worse := comparison.Regressions(o.threshold / 100); len(worse) > 0 {
@@ -73,7 +73,7 @@ func named(changes []report.Change) string {
 }
 
 // write writes the reports, named after the time at which the run began.
-func (o *options) write(run *report.Run) error {
+func (o *options) write(out io.Writer, run *report.Run) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (o *options) write(run *report.Run) error {
 		if err := create(path, func(w io.Writer) error { return one.write(w, run) }); err != nil {
 			return err
 		}
-		fmt.Fprintln(os.Stdout, "written:", path)
+		fmt.Fprintln(out, "written:", path)
 	}
 	return nil
 }

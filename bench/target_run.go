@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"sallyport/bench/meter"
@@ -15,6 +16,7 @@ import (
 func (o *options) load(ctx context.Context, s *stage, run *report.Run) error {
 	t := &o.target
 	run.Header.Target = t.address
+	run.Header.Machine.ProxyCPU = -1
 	defer context.AfterFunc(ctx, s.load.kill)()
 	var planned []plan
 	for _, kind := range t.chosen {
@@ -47,9 +49,25 @@ func (o *options) load(ctx context.Context, s *stage, run *report.Run) error {
 		}
 	}
 	if len(run.Samples) == 0 {
-		return fmt.Errorf("load on %s: nothing succeeded", t.address)
+		return t.refused(run.Skipped[0].Why)
 	}
 	return nil
+}
+
+// refused says why nothing succeeded, and what to do about the usual reasons.
+func (t *target) refused(why string) error {
+	hint := ""
+	switch {
+	case strings.Contains(why, "unknown authority"):
+		hint = "\n  hint: -ca FILE names the target's CA, or its own certificate: openssl s_client -showcerts -connect " + t.address + " shows it"
+	case strings.Contains(why, "certificate is valid for"), strings.Contains(why, "certificate is not valid for"), strings.Contains(why, "IP SANs"):
+		hint = "\n  hint: -server-name NAME is the name to look for in the target's certificate"
+	case strings.Contains(why, "first record does not look like a TLS handshake"):
+		hint = "\n  hint: is this a port without TLS? then add -plaintext"
+	case strings.Contains(why, "certificate required"):
+		hint = "\n  hint: the target wants a client certificate: -cert FILE -key FILE"
+	}
+	return fmt.Errorf("%s: %s%s", t.address, why, hint)
 }
 
 // loaded is one kind in one round.

@@ -35,7 +35,9 @@ func Markdown(run *Run) string {
 		run.table(w).markdown(&out)
 	}
 	run.goalsMarkdown(&out)
-	fmt.Fprintf(&out, "\n%s.\n", capital(run.noise()))
+	if noise := run.noise(); noise != "" {
+		fmt.Fprintf(&out, "\n%s.\n", capital(noise))
+	}
 	if all := run.omissions(); len(all) > 0 {
 		fmt.Fprint(&out, "\nNot measured:\n\n")
 		for _, one := range all {

@@ -99,7 +99,9 @@ func (t table) text(out *strings.Builder) {
 	for i, c := range t.columns {
 		strips := []strip{t.strip(i, c)}
 		if i == 0 {
-			strips = append(strips, t.ranges(c))
+			if ranges := t.ranges(c); slices.ContainsFunc(ranges[2:], func(s string) bool { return s != "" }) {
+				strips = append(strips, ranges)
+			}
 			if t.compared() {
 				strips = append(strips, t.ratios())
 			}

@@ -51,10 +51,12 @@ func wrap(out *strings.Builder, all []string) {
 
 // noiseText says how much the machine can be trusted.
 func (r *Run) noiseText(out *strings.Builder) {
-	fmt.Fprintf(out, "\n%s\n", r.noise())
+	if text := r.noise(); text != "" {
+		fmt.Fprintf(out, "\n%s\n", text)
+	}
 }
 
-// noise says in words how much others disturbed the run and how far rounds of the same work lie apart.
+// noise says in words how much others disturbed the run and how far rounds of the same work lie apart, as far as it was measured.
 func (r *Run) noise() string {
 	var all, spreads []float64
 	for _, w := range r.Header.Workloads {
@@ -65,14 +67,17 @@ func (r *Run) noise() string {
 			}
 		}
 	}
-	text := "noise: what others took from the proxy's processor was not measured"
+	var known []string
 	if others := summarise(all); others.Known() {
-		text = fmt.Sprintf("noise: others took %.1f %% of the proxy's processor (median of all turns; worst %.1f %%)", 100*others.Median, 100*others.Max)
+		known = append(known, fmt.Sprintf("others took %.1f %% of the proxy's processor (median of all turns; worst %.1f %%)", 100*others.Median, 100*others.Max))
 	}
 	if s := summarise(spreads); s.Known() {
-		text += fmt.Sprintf("; the rounds of one contestant's CPU lie %.1f %% apart (median; worst %.1f %%)", 100*s.Median, 100*s.Max)
+		known = append(known, fmt.Sprintf("the rounds of one contestant's CPU lie %.1f %% apart (median; worst %.1f %%)", 100*s.Median, 100*s.Max))
 	}
-	return text
+	if len(known) == 0 {
+		return ""
+	}
+	return "noise: " + strings.Join(known, "; ")
 }
 
 // skippedText lists what was left out, those with the same reason together.
