@@ -6,7 +6,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 define TRY
 Starting on config.toml: an echo server behind three ports. Ctrl-C ends it. Once it says "started", try in another terminal:
@@ -43,6 +43,16 @@ integration: ## run the integration tests only (as root it installs the programs
 soak: ## run the long variants of the storms: reloads by the thousand, with connections in every way (about a quarter of an hour)
 	@$(SUITE) soak
 
+.PHONY: bench
+bench: ## measure beside haproxy, nginx, hitch and stunnel: everything, about an hour (BENCH="..." are flags for go run ./bench)
+	@bench/setup.sh --check || echo "bench: goes on without them; as root on Debian, bench/setup.sh installs them"
+	@go run ./bench $(BENCH)
+
+.PHONY: bench-quick
+bench-quick: ## measure the most telling, under three minutes
+	@bench/setup.sh --check || echo "bench: goes on without them; as root on Debian, bench/setup.sh installs them"
+	@go run ./bench -quick $(BENCH)
+
 .PHONY: lint
 lint: ## check format, vet (Linux, Windows, macOS), staticcheck and the conventions
 	@$(SUITE) lint
@@ -62,4 +72,4 @@ cover: ## run the unit tests and print how much of everything they cover (detail
 
 .PHONY: clean
 clean: ## remove what builds, tests and runs leave behind (certificates in state/ too)
-	@rm -rf bin dist state cover.out
+	@rm -rf bin dist state bench/out cover.out

@@ -34,6 +34,7 @@ func TestMistakesInTheCommandLine(t *testing.T) {
 		"resumption of nothing":  {"-target h:1 -plaintext -workload resumed", "it can be sessions, exchange"},
 		"no source":              {"-target h:1 -source somewhere", "-source \"somewhere\": want ADDRESS"},
 		"too few source ports":   {"-target h:1 -source :1000-1003", "-source :1000-1003 has 4 ports for 8 connections at once\n  hint: add -connections 4"},
+		"no such escape":         {`-target h:1 -send \q`, `-send \q: no such escape`},
 		"two mistakes":           {"-rounds 0 -target h:1 -connections 0", "-connections 0"},
 		"a run and a target":     {"-from x.json -target h:1", "-from and -target: which of them?"},
 		"unverified certificate": {"-target h:1 -insecure", "not defined: -insecure"},
@@ -45,6 +46,16 @@ func TestMistakesInTheCommandLine(t *testing.T) {
 				t.Errorf("error = %v, want a usageError with %q", err, test.want)
 			}
 		})
+	}
+}
+
+func TestEscapes(t *testing.T) {
+	o, err := parse([]string{"-target", "h:1", "-send", `say "a"\r\n`, "-expect", "two\nlines"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"say \"a\"\r\n", "two\nlines"}, []string{o.target.send, o.target.expect}); diff != "" {
+		t.Errorf("send and expect (-want +got):\n%s", diff)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sallyport/bench/load"
@@ -52,7 +53,7 @@ func (t *target) define(flags *flag.FlagSet) {
 	flags.IntVar(&t.connections, "connections", 8, "to the target at once")
 	flags.IntVar(&t.message, "message", 128, "bytes of a message of the kind exchange")
 	flags.StringVar(&t.kinds, "workload", "", "what is done to the target, separated by commas: full, resumed, exchange (the server has to echo); sessions or exchange with -plaintext")
-	flags.StringVar(&t.send, "send", "", "text that each session sends to the target")
+	flags.StringVar(&t.send, "send", "", "text that each session sends to the target; escapes such as \\r\\n are understood")
 	flags.StringVar(&t.expect, "expect", "", "how the target's answer has to begin")
 	flags.StringVar(&t.source, "source", "", "where connections to the target come from: ADDRESS, ADDRESS:FIRST-LAST or :FIRST-LAST")
 	flags.IntVar(&t.pid, "pid", 0, "the target's process, if it runs here: its CPU time is measured")
@@ -88,6 +89,12 @@ func (t *target) check(given map[string]bool) error {
 	if t.chosen, err = t.choose(); err != nil {
 		return err
 	}
+	if t.send, err = unescaped("-send", t.send); err != nil {
+		return err
+	}
+	if t.expect, err = unescaped("-expect", t.expect); err != nil {
+		return err
+	}
 	if t.source == "" {
 		return nil
 	}
@@ -98,6 +105,15 @@ func (t *target) check(given map[string]bool) error {
 		return usageError{fmt.Sprintf("-source %s has %d ports for %d connections at once", t.source, n, t.connections), fmt.Sprintf("add -connections %d", n)}
 	}
 	return nil
+}
+
+// unescaped understands a flag's text as Go does a string.
+func unescaped(name, text string) (string, error) {
+	plain, err := strconv.Unquote(`"` + strings.NewReplacer(`"`, `\"`, "\n", `\n`).Replace(text) + `"`)
+	if err != nil {
+		return "", usageError{fmt.Sprintf("%s %s: no such escape", name, text), `a backslash itself is \\`}
+	}
+	return plain, nil
 }
 
 // choose returns the kinds that are asked for, or those that every target can do.

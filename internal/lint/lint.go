@@ -90,7 +90,7 @@ func skipped(tree fs.FS, dir string) bool {
 		return true
 	}
 	switch dir {
-	case "bin", "state", "dist":
+	case "bin", "state", "dist", "bench/out":
 		return true
 	}
 	_, err := fs.Stat(tree, path.Join(dir, "go.mod"))

@@ -73,6 +73,7 @@ func TestRules(t *testing.T) {
 		{"sleep beside a fake clock", "proxy/a_test.go", `package proxy; func TestA(t *testing.T) { synctest.Test(t, f); time.Sleep(1) }`, []string{"proxy/a_test.go:1: wait for a condition, or for a fake clock, instead of time.Sleep"}},
 		{"sleep in a function of a fake clock", "proxy/a_test.go", `package proxy; func TestA(t *testing.T) { synctest.Test(t, func(t *testing.T) { f() }) }; func f() { g() }; func g() { time.Sleep(1) }`, nil},
 
+		{"reports are not looked at", "bench/out/util.go", "package p; func init() {}", nil},
 		{"fixtures are not looked at", "proxy/testdata/util.go", "package p; func init() {}", nil},
 	}
 	for _, test := range tests {
