@@ -180,10 +180,11 @@ func (c *contest) process(ctx context.Context, who contestant) (*subject.Process
 		Room:    c.room,
 	}
 	p, err := subject.Start(ctx, who.subject, place, who.task)
-	if err == nil {
-		c.running[who.name] = p
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	c.running[who.name] = p
+	return p, quiet(ctx, p.Tree)
 }
 
 // processors are those that a task is done on: the proxy's, and where it asks for more, the next ones too.

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"os"
 	"time"
 
@@ -31,7 +30,7 @@ func (c *contest) remembering(ctx context.Context, who contestant) (report.Sampl
 	if err != nil {
 		return sample, err
 	}
-	start, err := settled(ctx, p.Tree, settleWindow)
+	start, err := c.settled(ctx, p.Tree, settleWindow)
 	if err != nil {
 		return sample, cmp.Or(p.Err(), err)
 	}
@@ -74,37 +73,30 @@ func (c *contest) holding(ctx context.Context, p *subject.Process, atOnce bool) 
 		memory, err := p.Tree.Memory()
 		return held{memory: memory}, err
 	}
-	memory, err := settled(ctx, p.Tree, settleAtLeast)
+	memory, err := c.settled(ctx, p.Tree, settleAtLeast)
 	if err != nil {
 		return held{}, err
 	}
-	before, err := p.Tree.CPU()
-	if err != nil {
-		return held{}, err
-	}
-	start := time.Now()
-	if err := pause(ctx, idleTime); err != nil {
-		return held{}, err
-	}
-	after, err := p.Tree.CPU()
-	return held{memory, (after - before).Seconds() / time.Since(start).Seconds()}, err
+	idle, err := using(ctx, p.Tree, idleTime)
+	return held{memory, idle}, err
 }
 
-// settled waits, not shorter than atLeast, until memory no longer changes, and returns what it is then.
-func settled(ctx context.Context, tree meter.Tree, atLeast time.Duration) (meter.Memory, error) {
+// settled waits, not shorter than atLeast, until memory no longer changes, and returns what it is then. It does not wait for ever, and says so.
+func (c *contest) settled(ctx context.Context, tree meter.Tree, atLeast time.Duration) (meter.Memory, error) {
 	start := time.Now()
-	var calm calm
+	var size calm
 	for {
 		now, err := tree.Memory()
 		if err != nil {
 			return now, err
 		}
 		since := time.Since(start)
-		if calm.look(since, now.Pss) && since >= atLeast {
+		if size.look(since, now.Pss) && since >= atLeast {
 			return now, nil
 		}
 		if since > settleAtMost {
-			return now, fmt.Errorf("memory has not settled within %s", settleAtMost)
+			c.tell("%s: memory still changes after %s", c.Name, settleAtMost)
+			return now, nil
 		}
 		if err := pause(ctx, settleLook); err != nil {
 			return now, err
@@ -126,14 +118,4 @@ func (c *calm) look(at time.Duration, size int64) bool {
 		*c = calm{value: size, since: at, seen: true}
 	}
 	return at-c.since >= settleWindow
-}
-
-// pause waits, or returns the error of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
 }

@@ -51,8 +51,9 @@ func (r *reloading) repeat(ctx context.Context) error {
 	}
 }
 
-// stop returns how many reloads there were, by what the process says of itself: none is an error, and so is one that failed.
-func (r *reloading) stop() (int, error) {
+// stop returns how many reloads there were, by what the process says of itself: none is an error, and so is one that failed. The last one
+// is waited for, so that it does not disturb who comes next.
+func (r *reloading) stop(ctx context.Context) (int, error) {
 	if r == nil {
 		return 0, nil
 	}
@@ -60,6 +61,9 @@ func (r *reloading) stop() (int, error) {
 	r.ended.Wait()
 	if r.err != nil {
 		return 0, r.err
+	}
+	if err := quiet(ctx, r.process.Tree); err != nil {
+		return 0, err
 	}
 	now, err := r.process.Reloads()
 	if err == nil && now == r.before {

@@ -28,7 +28,7 @@ func (c *contest) working(ctx context.Context, who contestant) (report.Sample, e
 	before, err := c.spent(p.Tree)
 	result, loadErr := c.load.measured() // whatever else went wrong
 	after, laterErr := c.spent(p.Tree)
-	reloads, reloadErr := reloading.stop()
+	reloads, reloadErr := reloading.stop(ctx)
 	if err := cmp.Or(loadErr, p.Err(), err, laterErr, reloadErr); err != nil {
 		return sample, err
 	}

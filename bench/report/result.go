@@ -85,7 +85,7 @@ const (
 	IdleCPU  Metric = "idle_cpu"  // of one processor, 1 is all of it
 	Syscalls Metric = "syscalls"  // for a unit; MiB where the unit is GiB
 	Binary   Metric = "binary"    // bytes, the program's file
-	Reloads  Metric = "reloads"   // that the proxy made during the measurement
+	Reloads  Metric = "reloads"   // that the proxy began during the measurement
 	Flood    Metric = "flood"     // handshakes that were begun in a second beside the work
 	Noise    Metric = "noise"     // seconds of processor time that others took from the proxy's processor, in a second
 	Load     Metric = "load"      // average of the machine before the measurement

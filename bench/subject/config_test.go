@@ -90,7 +90,6 @@ owner = "bench"
 [[client]]
 name = "load"
 addresses = ["127.0.0.0/8"]
-ports = ["1024-65535"]
 [[allow]]
 id = "load"
 from = ["load"]

@@ -8,7 +8,8 @@ import (
 // Hitch is hitch with one worker below its own process. Its buffers cannot be chosen.
 type Hitch struct{}
 
-// The key comes first in pem-file or not, hitch takes both. It insists on a user other than root.
+// It refuses to go on as root, and takes the keys before it becomes somebody else. Without ocsp-dir there is no process that asks
+// for OCSP responses.
 const hitchConfig = `
 frontend = {
 	host = "{{.Host}}"

@@ -13,7 +13,7 @@ import (
 // Nginx is nginx with its stream module and one worker below the master process.
 type Nginx struct{}
 
-// An access log is buffered by default nowhere; it is here as nginx's documentation writes it.
+// It finds the format of its log only if that stands before the log.
 const nginxConfig = `
 {{- with .Module}}
 load_module {{.}};
@@ -27,8 +27,8 @@ events {
 	worker_connections {{.Descriptors}};
 }
 stream {
-	access_log {{if .AccessLog}}access.log record{{else}}off{{end}};
 	log_format record '$remote_addr:$remote_port [$time_iso8601] $protocol $status $bytes_sent $bytes_received $session_time "$upstream_addr"';
+	access_log {{if .AccessLog}}access.log record{{else}}off{{end}};
 	server {
 		listen {{.Address}}{{if eq .Mode "secure"}} ssl{{end}} backlog=4096;
 		proxy_pass {{.Backend}};

@@ -13,7 +13,8 @@ import (
 // Sallyport is the program at Path.
 type Sallyport struct{ Path string }
 
-// The log goes to the standard output, which is a file here. What is watched would add reloads to those that are asked for.
+// The log goes to the standard output, which is a file here. What is watched would add reloads to those that are asked for. All sessions may
+// come at once, as they may with the peers: the default refuses those for which there is no place in the queue to the server.
 const sallyportConfig = `
 [host]
 state_dir = "state"
@@ -31,6 +32,7 @@ listen = "unix:admin.sock"
 name = "bench"
   [application.upstream]
   primary = "{{.Backend}}"
+  dial_queue = {{.Room}}
   [[application.port]]
   id = "in"
   listen = "{{.Address}}"
