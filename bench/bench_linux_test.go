@@ -12,14 +12,6 @@ import (
 	"sallyport/bench/report"
 )
 
-// TestMain is also the load and the backend of the runs below.
-func TestMain(m *testing.M) {
-	if played, err := play(os.Args[1:]); played {
-		os.Exit(code(err))
-	}
-	os.Exit(m.Run())
-}
-
 // TestRun makes a run as users do, only shorter, and looks at all that comes out.
 func TestRun(t *testing.T) {
 	dir := t.TempDir()

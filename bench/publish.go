@@ -59,12 +59,12 @@ func (o *options) publish(out io.Writer, run, old *report.Run, failed error) err
 		return err
 	}
 	if worse := comparison.Regressions(o.threshold / 100); len(worse) > 0 {
-		return fmt.Errorf("%w and by more than %g %%: %s", errWorse, o.threshold, named(worse))
+		return fmt.Errorf("%w and by more than %g %%: %s", errWorse, o.threshold, listed(worse))
 	}
 	return nil
 }
 
-func named(changes []report.Change) string {
+func listed(changes []report.Change) string {
 	var names []string
 	for _, c := range changes {
 		names = append(names, c.Name())

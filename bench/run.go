@@ -139,7 +139,7 @@ func build(ctx context.Context, dir string) (string, error) {
 
 // newStage starts what all contests share. The proxy gets the first processor that this process may use, backend and load the last.
 func newStage(dir string) (*stage, error) {
-	s := &stage{dir: dir, proxyCPU: -1, loadCPU: -1}
+	s := &stage{dir: dir, proxyCPU: -1, loadCPU: -1, tell: func(string, ...any) {}, begin: func(string, string, string) {}}
 	if cpus := pin.Processors(); len(cpus) > 1 {
 		s.proxyCPU, s.loadCPU = cpus[0], cpus[len(cpus)-1]
 	}

@@ -6,6 +6,7 @@ package subject
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"syscall"
 )
@@ -88,13 +89,16 @@ type command struct {
 // Peers are the proxies that sallyport is held against.
 func Peers() []Subject { return []Subject{HAProxy{}, Nginx{}, Hitch{}, Stunnel{}} }
 
-// freeAddress returns an address on loopback that nobody listens on, below the range that the kernel chooses ports from.
+// freeAddress returns an address on loopback that nobody listens on, below the range that the kernel chooses ports from. The search begins anywhere,
+// so that runs side by side do not find the same.
 func freeAddress() (string, error) {
-	for port := 21000; port < 23000; port++ {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	const first, ports = 21000, 9000
+	start := rand.IntN(ports)
+	for i := range ports {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+(start+i)%ports))
 		if err == nil {
 			return l.Addr().String(), l.Close()
 		}
 	}
-	return "", fmt.Errorf("no free port between 21000 and 23000: %w", syscall.EADDRINUSE)
+	return "", fmt.Errorf("no free port between %d and %d: %w", first, first+ports, syscall.EADDRINUSE)
 }
