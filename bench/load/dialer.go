@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type dialer struct {
 	tls    *tls.Config    // nil: plaintext
 	tally  *tally
 	source *ports // nil: the system chooses
+	slow   bool   // the connections are of those that read slowly
 }
 
 // patience bounds every step of a client: whoever takes longer has failed.
@@ -106,11 +108,22 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	defer cancel()
 	dialer := net.Dialer{KeepAlive: -1}
 	dialer.SetMultipathTCP(false)
+	dialer.Control = func(_, _ string, raw syscall.RawConn) error { return d.prepare(raw) }
 	conn, err := d.source.dial(ctx, &dialer, d.target)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", withoutAddresses(err))
 	}
 	return conn, nil
+}
+
+// prepare sets the options of a socket that is about to be bound and connected.
+func (d *dialer) prepare(raw syscall.RawConn) error {
+	if d.slow {
+		if err := narrow(raw); err != nil {
+			return err
+		}
+	}
+	return d.source.prepare(raw)
 }
 
 // withoutAddresses makes one text of errors that differ only in a port, so that they can be counted.

@@ -39,7 +39,6 @@ func (p *ports) dial(ctx context.Context, dialer *net.Dialer, target netip.AddrP
 		return plain(dialer.DialTCP(ctx, "tcp", netip.AddrPort{}, target))
 	}
 	if p.free == nil {
-		dialer.Control = func(_, _ string, raw syscall.RawConn) error { return bindLate(raw) }
 		return plain(dialer.DialTCP(ctx, "tcp", netip.AddrPortFrom(p.from(target), 0), target))
 	}
 	var port uint16
@@ -48,13 +47,24 @@ func (p *ports) dial(ctx context.Context, dialer *net.Dialer, target netip.AddrP
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	dialer.Control = func(_, _ string, raw syscall.RawConn) error { return reuse(raw) }
 	conn, err := dialer.DialTCP(ctx, "tcp", netip.AddrPortFrom(p.from(target), port), target)
 	if err != nil {
 		p.free <- port
 		return nil, err
 	}
 	return &lent{TCPConn: conn, port: port, back: p.free}, nil
+}
+
+// prepare sets the options of a socket that is about to be bound.
+func (p *ports) prepare(raw syscall.RawConn) error {
+	switch {
+	case p == nil:
+		return nil
+	case p.free == nil:
+		return bindLate(raw)
+	default:
+		return reuse(raw)
+	}
 }
 
 // plain keeps a nil connection from becoming an interface that is not nil.

@@ -23,16 +23,16 @@ type slow struct {
 
 // A slow connection reads a sip in each beat of a transfer that it never sees the end of.
 const (
-	sip  = 1 << 10
-	beat = time.Second
-	vast = 1 << 30
+	sip    = 1 << 10
+	beat   = time.Second
+	vast   = 1 << 20
+	settle = time.Second // until what fits on the way to those that are slow has got there
 )
 
 func (s *slow) prepare(ctx context.Context) error {
-	conns, err := s.dialer.open(ctx, s.job.Beside, abreast, func(_ int, conn net.Conn) error {
-		if small, can := bare(conn).(interface{ SetReadBuffer(int) error }); can {
-			small.SetReadBuffer(16 << 10) // what is not read is to stay with the proxy, or with the backend, and not in our kernel
-		}
+	trickling := *s.dialer
+	trickling.slow = true
+	conns, err := trickling.open(ctx, s.job.Beside, abreast, func(_ int, conn net.Conn) error {
 		_, err := conn.Write(backend.Order{Kind: backend.Down, Bytes: vast}.Append(nil))
 		return err
 	})
@@ -40,6 +40,10 @@ func (s *slow) prepare(ctx context.Context) error {
 		return err
 	}
 	s.conns = conns
+	select {
+	case <-time.After(settle):
+	case <-ctx.Done():
+	}
 	return s.fast.prepare(ctx)
 }
 
