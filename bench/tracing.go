@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -45,7 +44,7 @@ func (c *contest) traced(ctx context.Context, who contestant) (report.Sample, er
 		units *= 1 << 10 // MiB
 	}
 	if units == 0 {
-		return sample, fmt.Errorf("nothing was done: %w", errors.New(fmt.Sprint(result.Failures)))
+		return sample, fmt.Errorf("nothing was done: %v", result.Failures)
 	}
 	sample.Seen, sample.Failures = result.Seen, result.Failures
 	sample.Values = map[report.Metric]float64{report.Syscalls: float64(calls.Total()) / units}

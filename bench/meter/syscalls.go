@@ -27,7 +27,8 @@ func (c Calls) Total() int {
 	return total
 }
 
-// Trace is strace counting the system calls of a tree, which makes it several times as slow.
+// Trace is strace counting the system calls of a tree, which makes it several times as slow. What it does for each unit of work is counted
+// truly; waits (epoll, futex, the sleep of Go's monitor) become rarer, because meanwhile there is always more to do.
 type Trace struct {
 	cmd     *exec.Cmd
 	summary string
