@@ -85,7 +85,7 @@ func (b *bulk) up(conn net.Conn, end time.Time) error {
 	sent := make(chan error, 1)
 	go func() {
 		defer close(unacknowledged)
-		for time.Now().Before(end) {
+		for more := true; more; more = time.Now().Before(end) {
 			unacknowledged <- struct{}{}
 			if err := b.send(conn); err != nil {
 				sent <- fmt.Errorf("upload: %w", withoutAddresses(err))

@@ -79,15 +79,17 @@ func deadline(ctx context.Context) time.Time {
 
 // until sends a message as soon as the last one is back.
 func (t *talk) until(end time.Time) error {
-	for now := time.Now(); now.Before(end); {
+	for sent := time.Now(); ; {
 		if err := t.message(); err != nil {
 			return err
 		}
-		sent := now
-		now = time.Now()
+		now := time.Now()
 		t.took = append(t.took, now.Sub(sent))
+		if !now.Before(end) {
+			return nil
+		}
+		sent = now
 	}
-	return nil
 }
 
 // paced sends a message at every beat. One that comes late, because the one before took so long, took as long as if it had been

@@ -2,11 +2,13 @@ package load
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/netip"
 	"runtime"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // ports lends source ports, each to one connection at a time. A nil ports leaves addresses and ports to the system.
@@ -97,10 +99,18 @@ type lent struct {
 	closed atomic.Bool
 }
 
+// Close returns at once. The port comes back when the server has closed as well: until then the connection is alive, and another one
+// from the same port to the same server impossible.
 func (l *lent) Close() error {
-	err := l.TCPConn.Close()
-	if !l.closed.Swap(true) {
-		l.back <- l.port
+	if l.closed.Swap(true) {
+		return net.ErrClosed
 	}
+	err := l.CloseWrite()
+	go func() {
+		l.SetDeadline(time.Now().Add(patience))
+		io.Copy(io.Discard, l.TCPConn)
+		l.TCPConn.Close()
+		l.back <- l.port
+	}()
 	return err
 }

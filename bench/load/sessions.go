@@ -53,7 +53,7 @@ func (s *sessions) run(ctx context.Context) error {
 
 func (s *sessions) repeat(ctx context.Context, p *place) {
 	whole := context.WithoutCancel(ctx) // the last session is finished
-	for ctx.Err() == nil {
+	for more := true; more; more = ctx.Err() == nil {
 		start := time.Now()
 		if err := s.session(whole, p); err != nil {
 			s.tally.failed(err)
