@@ -80,8 +80,11 @@ func (p *place) connect(ctx context.Context) (net.Conn, error) {
 
 // through is what TLS stands on: large transfers get large buffers.
 func (d *dialer) through(conn net.Conn) net.Conn {
-	if d.job.Kind == Down || d.job.Kind == Up {
-		return newWide(conn)
+	switch d.job.Kind {
+	case Down, Up, Slow:
+		if !d.slow {
+			return newWide(conn)
+		}
 	}
 	return conn
 }

@@ -42,6 +42,8 @@ func (e *exchange) prepare(ctx context.Context) error {
 	for i, conn := range conns {
 		t := &talk{conn: conn, size: e.job.Message, at: int64(i), behind: e.job.Pace * time.Duration(i) / time.Duration(len(conns))}
 		e.talks = append(e.talks, t)
+	}
+	for _, t := range e.talks {
 		if err := t.message(); err != nil {
 			return err
 		}

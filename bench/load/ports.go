@@ -38,10 +38,15 @@ func (j Job) ports() *ports {
 // dial connects from a port that is free, and waits until one is. Closing the connection gives the port back.
 func (p *ports) dial(ctx context.Context, dialer *net.Dialer, target netip.AddrPort) (net.Conn, error) {
 	if p == nil {
-		return plain(dialer.DialTCP(ctx, "tcp", netip.AddrPort{}, target))
+		// DialTCP would bind even without an address, to a port that no other connection has: there are too few of those.
+		return dialer.DialContext(ctx, "tcp", target.String())
 	}
 	if p.free == nil {
-		return plain(dialer.DialTCP(ctx, "tcp", netip.AddrPortFrom(p.from(target), 0), target))
+		conn, err := dialer.DialTCP(ctx, "tcp", netip.AddrPortFrom(p.from(target), 0), target)
+		if err != nil {
+			return nil, err // and not a connection that is an interface around nil
+		}
+		return conn, nil
 	}
 	var port uint16
 	select {
@@ -67,14 +72,6 @@ func (p *ports) prepare(raw syscall.RawConn) error {
 	default:
 		return reuse(raw)
 	}
-}
-
-// plain keeps a nil connection from becoming an interface that is not nil.
-func plain(conn *net.TCPConn, err error) (net.Conn, error) {
-	if err != nil {
-		return nil, err
-	}
-	return conn, nil
 }
 
 // from is the address that the next connection comes from.
