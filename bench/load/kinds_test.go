@@ -210,7 +210,7 @@ func TestIdleConnectionThatEndsIsAFailure(t *testing.T) {
 
 func TestStrangersAreOnlyToldWhatTheJobSays(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []Kind{Exchange, Down, Up, Slow, Flood} {
+	for _, kind := range []Kind{Down, Up, Slow, Flood} {
 		_, err := Job{Kind: kind, Address: "127.0.0.1:1", Plain: true}.task(newTally())
 		if err == nil || !strings.Contains(err.Error(), "needs the bench's own server") {
 			t.Errorf("%s: got %v", kind, err)
