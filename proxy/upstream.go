@@ -38,7 +38,8 @@ func (s *session) dialUpstream() (*end, error) {
 	start := time.Now()
 	defer func() { s.record.dial = time.Since(start) }()
 	target := s.port.Upstream(s.facts.ServerName)
-	ctx, cancel := context.WithCancel(s.server.ctx)
+	// Whoever cuts all sessions ends each search by itself. A common parent would be one lock for all.
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s.server.dialling(s, cancel)
 	defer s.server.dialling(s, nil)
@@ -76,16 +77,26 @@ func (s *session) connect(ctx context.Context, target *Target, e *upstream.Endpo
 		return nil, err
 	}
 	s.outgoing = conn
-	stop := context.AfterFunc(ctx, func() { conn.Close() }) // neither a write nor a handshake knows a context
-	ready, err := s.introduce(target, e)
-	if !stop() && err == nil {
-		err = context.Cause(ctx)
-	}
+	ready, err := s.introduceWithin(ctx, target, e)
 	if err != nil {
 		s.release()
 		return nil, err
 	}
 	return s.connected(ready), nil
+}
+
+// introduceWithin is introduce, interrupted when ctx ends: neither a write nor a handshake knows a context.
+func (s *session) introduceWithin(ctx context.Context, target *Target, e *upstream.Endpoint) (*end, error) {
+	if target.Header == NoHeader && e.TLS == nil { // nothing in it can block
+		return plainEnd(Upstream, s.outgoing.Conn), context.Cause(ctx)
+	}
+	conn := s.outgoing
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	ready, err := s.introduce(target, e)
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	return ready, err
 }
 
 // connected notes what the record says of a connection to the upstream.

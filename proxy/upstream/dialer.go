@@ -85,6 +85,9 @@ func (d *Dialer) unbound() Connector {
 
 // destinations returns where a TCP address leads, in the order in which it should be tried.
 func (d *Dialer) destinations(ctx context.Context, address string, within time.Duration) ([]netip.AddrPort, error) {
+	if literal, err := netip.ParseAddrPort(address); err == nil { // nothing to wait for, so no timer either
+		return []netip.AddrPort{netip.AddrPortFrom(literal.Addr().Unmap(), literal.Port())}, nil
+	}
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, policy.Refuse(policy.UpstreamUnresolved, err)
