@@ -15,10 +15,20 @@ const (
 
 // harmless returns text for the log as it is, if it is short and plays no tricks with who reads
 // it. Quotes and line ends are left to the formats, which escape them.
-func harmless(text string) string { return strings.Map(visible, cut(text, longestText)) }
+func harmless(text string) string { return allVisible(cut(text, longestText)) }
 
 // harmlessError is the same for what went wrong.
-func harmlessError(err error) string { return strings.Map(visible, cut(plainText(err), longestError)) }
+func harmlessError(err error) string { return allVisible(cut(plainText(err), longestError)) }
+
+// allVisible replaces what [visible] does. Most text is ASCII, and has nothing of that.
+func allVisible(text string) string {
+	for i := range len(text) {
+		if text[i] >= '\x7f' {
+			return strings.Map(visible, text)
+		}
+	}
+	return text
+}
 
 // visible replaces what JSON may hold as it is and a terminal obeys: the control characters of
 // ISO 6429 behind ASCII, of which U+009B begins an escape code, and those for the direction of writing.

@@ -54,7 +54,7 @@ func (s *session) attrs() []slog.Attr {
 		a.text(KeyIdentities, identitiesText(s.facts.Identities))
 	}
 	a.stranger(r.stranger)
-	a.certificate(KeyCertificate, r.served)
+	a.certificate(KeyCertificate, &s.server.served, r.served)
 	a.text(KeyUpstream, r.upstream)
 	a.text(KeyUpstreamLocal, r.local)
 	if r.upstreamTLS != nil {
@@ -115,7 +115,9 @@ func (s *session) write() {
 		}
 		s.record.suppressedBy = suppressed
 	}
-	s.server.log.LogAttrs(context.Background(), level, SessionMessage, s.attrs()...)
+	if log := s.server.log; log.Enabled(context.Background(), level) {
+		log.LogAttrs(context.Background(), level, SessionMessage, s.attrs()...)
+	}
 }
 
 // SessionMessage is the message of every session record.

@@ -58,7 +58,7 @@ func fullSession() *session {
 		ServerName: "sni", NegotiatedProtocol: "alpn",
 		PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{leaf}},
 	}
-	s := &session{id: "id", begun: time.Now().Add(-time.Second), gen: &Generation{Number: 3}, port: &Port{Application: "a", ID: "p"}}
+	s := &session{server: new(Server), id: "id", begun: time.Now().Add(-time.Second), gen: &Generation{Number: 3}, port: &Port{Application: "a", ID: "p"}}
 	s.facts = policy.Facts{Source: netip.MustParseAddrPort("192.0.2.1:1"), Peer: netip.MustParseAddrPort("192.0.2.2:2"), Identities: policy.IdentitiesOf(leaf)}
 	s.origin = policy.Origin{Destination: netip.MustParseAddrPort("192.0.2.3:3")}
 	s.record = record{
@@ -152,7 +152,7 @@ func TestRecordOfHostileText(t *testing.T) {
 
 // TestRecordLeavesOut: what has no value is not there, and what has no address says so.
 func TestRecordLeavesOut(t *testing.T) {
-	s := &session{id: "id", begun: time.Now().Add(-time.Second), gen: &Generation{Number: 3}, port: &Port{Application: "a", ID: "p"}}
+	s := &session{server: new(Server), id: "id", begun: time.Now().Add(-time.Second), gen: &Generation{Number: 3}, port: &Port{Application: "a", ID: "p"}}
 	s.record.end = ending{side: Proxy, reason: policy.ConnectionLimit}
 	got := make(map[string]string)
 	for _, a := range s.attrs() {

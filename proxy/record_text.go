@@ -53,7 +53,7 @@ func (a *attrList) tls(state *tls.ConnectionState) {
 		return
 	}
 	a.text(KeyTLSVersion, tls.VersionName(state.Version))
-	a.text(KeyCipher, tls.CipherSuiteName(state.CipherSuite))
+	a.text(KeyCipher, cipherSuiteName(state.CipherSuite))
 	if state.CurveID != 0 {
 		a.text(KeyGroup, state.CurveID.String())
 	}
@@ -94,9 +94,9 @@ func plainText(err error) string {
 	return err.Error()
 }
 
-func (a *attrList) certificate(key string, leaf *x509.Certificate) {
+func (a *attrList) certificate(key string, last *certificateText, leaf *x509.Certificate) {
 	if leaf != nil {
-		*a = append(*a, slog.String(key, harmless(leaf.Subject.String())+" serial="+leaf.SerialNumber.Text(16)))
+		*a = append(*a, slog.String(key, last.of(leaf)))
 	}
 }
 

@@ -20,6 +20,7 @@ type Server struct {
 	refusals *refusalLimit
 	lockouts *refusalLimit // of refusals that lock a source out: a flood of others must not hide them
 	pipes    pipePool
+	served   certificateText
 	ctx      context.Context // ends when sessions are cut
 	cancel   context.CancelFunc
 

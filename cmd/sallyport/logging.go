@@ -64,8 +64,11 @@ func (w *wholeWrites) Write(p []byte) (int, error) {
 const masked = "****"
 
 // attributeFilter returns what [log] filter and default_filter do to each attribute of a session
-// record. Time, level and message are the record itself and stay.
+// record, nil if that is nothing. Time, level and message are the record itself and stay.
 func attributeFilter(c config.Log) func([]string, slog.Attr) slog.Attr {
+	if len(c.Filter) == 0 && c.DefaultFilter == config.ShowCopy {
+		return nil // a handler that asks about each attribute takes longer
+	}
 	rules := make(map[string]config.Show, len(c.Filter))
 	for _, rule := range c.Filter {
 		rules[rule.Attribute.Value] = rule.Show.Value
