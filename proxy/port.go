@@ -77,6 +77,10 @@ type Limits struct {
 	HalfCloseTimeout time.Duration
 	MaxLifetime      time.Duration
 	DeadPeerTimeout  time.Duration
+
+	// KeepAlive is for the connections to upstreams. Sockets begin without: what is over before the system would have probed
+	// it is spared the calls that say so.
+	KeepAlive net.KeepAliveConfig
 }
 
 // Generation is one complete, immutable state. Sessions keep the one they began with.

@@ -18,6 +18,7 @@ type pulse struct {
 	period time.Duration // between looks
 	ends   [2]watched
 	dead   func(Side) // called at most once, in its own goroutine
+	lasted func()     // called before the first look; nil afterwards
 
 	timer   *time.Timer
 	moved   atomic.Bool // bytes have moved since the last look
@@ -37,16 +38,19 @@ type watched struct {
 // looks is how many looks in a row declare a peer dead.
 const looks = 3
 
-// startPulse watches both ends of a relay. It returns nil, which is a pulse that watches
-// nothing, where there is nothing that can be watched.
-func startPulse(deadPeer time.Duration, client, upstream *end, dead func(Side)) *pulse {
+// startPulse watches both ends of a relay, and has the system probe the upstream once the session has lasted for a period.
+// It returns nil, which is a pulse that watches nothing, where there is nothing that can be watched.
+func startPulse(limits *Limits, client, upstream *end, dead func(Side)) *pulse {
+	deadPeer := limits.DeadPeerTimeout
 	if deadPeer <= 0 || !canTakePulse || client.socket.raw == nil && upstream.socket.raw == nil {
+		keepAlive(upstream.conn, limits.KeepAlive)
 		return nil
 	}
 	p := &pulse{
 		period: periodFor(deadPeer),
 		ends:   [2]watched{{side: Client, socket: client.socket}, {side: Upstream, socket: upstream.socket}},
 		dead:   dead,
+		lasted: func() { keepAlive(upstream.conn, limits.KeepAlive) },
 	}
 	p.start()
 	return p
@@ -83,6 +87,10 @@ func (p *pulse) stop() {
 
 // look asks both sockets and goes to sleep if nothing is on its way.
 func (p *pulse) look() {
+	if p.lasted != nil {
+		p.lasted()
+		p.lasted = nil
+	}
 	busy := p.moved.Swap(false)
 	for i := range p.ends {
 		end := &p.ends[i]

@@ -133,7 +133,7 @@ func TestPulse(t *testing.T) {
 		})
 	})
 	t.Run("none", func(t *testing.T) {
-		p := startPulse(0, nil, nil, nil)
+		p := startPulse(&Limits{}, nil, new(end), nil)
 		p.beat()
 		p.stop()
 	})

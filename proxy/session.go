@@ -158,7 +158,7 @@ func (s *session) exchange(client, upstream *end) {
 	limits := &s.gen.Limits
 	r := newRelay(client, upstream, &s.server.pipes)
 	s.server.established(s, r)
-	p := startPulse(limits.DeadPeerTimeout, client, upstream, func(side Side) {
+	p := startPulse(limits, client, upstream, func(side Side) {
 		r.abort(ending{side: side, reason: policy.PeerDead})
 	})
 	c := startClock(limits, s.begun, p, r.quietFor, func(reason policy.Reason) {

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ type SpareSettings struct {
 	Dialer      *upstream.Dialer
 	Lane        *Lane
 	DialTimeout time.Duration
+	KeepAlive   net.KeepAliveConfig
 }
 
 // SpareState is how a [Spare] is, for people and metrics.
@@ -107,6 +109,7 @@ func (k *Spare) open(ctx context.Context, e *upstream.Endpoint) (*spareConn, err
 	if err != nil {
 		return nil, err
 	}
+	keepAlive(conn.Conn, s.KeepAlive)
 	kept := &spareConn{endpoint: e, conn: conn, left: make(chan struct{})}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	kept.end, err = secure(conn, e.TLS, s.Lane)

@@ -1,16 +1,10 @@
 package main
 
-import (
-	"net"
-	"time"
+import "net"
 
-	"sallyport/listener"
-)
-
-// newDialer returns the dialer for upstreams. A peer that answers no keepalive probe is given up within
-// deadPeer; zero leaves that to the system.
-func newDialer(deadPeer time.Duration) *net.Dialer {
-	d := &net.Dialer{KeepAlive: -1, KeepAliveConfig: listener.KeepAlive(deadPeer)}
+// newDialer returns the dialer for upstreams. Its connections are not probed: a session asks for that when it has lasted.
+func newDialer() *net.Dialer {
+	d := &net.Dialer{KeepAlive: -1}
 	d.SetMultipathTCP(false) // one connection, one source port
 	return d
 }

@@ -62,6 +62,7 @@ func (b *builder) build(number uint64) *proxy.Generation {
 			HalfCloseTimeout: limits.HalfCloseTimeout,
 			MaxLifetime:      limits.MaxLifetime,
 			DeadPeerTimeout:  limits.DeadPeerTimeout,
+			KeepAlive:        listener.KeepAlive(limits.DeadPeerTimeout),
 		},
 		Gate:        b.gate(),
 		CloseDenied: b.plan.config.Policy.OnChange == config.ChangeClose,

@@ -11,6 +11,7 @@ import (
 
 	"sallyport/certs"
 	"sallyport/internal/config"
+	"sallyport/listener"
 	"sallyport/proxy"
 	"sallyport/proxy/sourceport"
 	"sallyport/proxy/upstream"
@@ -45,7 +46,7 @@ func newUpstreams(log *slog.Logger) *upstreams {
 // are not connected yet go where this one says.
 func (u *upstreams) follow(p *plan, resumption *certs.Resumption, lane *proxy.Lane) map[*config.Upstream]*proxy.Target {
 	limits := &p.config.Limits
-	dialer := &upstream.Dialer{Net: newDialer(limits.DeadPeerTimeout), Resolver: u.resolver, Ports: u.ports}
+	dialer := &upstream.Dialer{Net: newDialer(), Resolver: u.resolver, Ports: u.ports}
 	u.dialer.Store(dialer)
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -59,7 +60,12 @@ func (u *upstreams) follow(p *plan, resumption *certs.Resumption, lane *proxy.La
 		settings.Endpoints = l.endpoints(plan, resumption)
 		l.group.Configure(&settings)
 		l.recall(u.remembered)
-		u.keepSpare(l, plan.Standby.Value == config.StandbyHot, proxy.SpareSettings{Dialer: dialer, Lane: lane, DialTimeout: limits.DialTimeout})
+		u.keepSpare(l, plan.Standby.Value == config.StandbyHot, proxy.SpareSettings{
+			Dialer:      dialer,
+			Lane:        lane,
+			DialTimeout: limits.DialTimeout,
+			KeepAlive:   listener.KeepAlive(limits.DeadPeerTimeout),
+		})
 		targets[plan.Upstream] = &proxy.Target{
 			Group:  l.group,
 			Dialer: dialer,
