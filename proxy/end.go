@@ -141,16 +141,22 @@ func (e *end) send(c *chunk, n int) error {
 
 // closeWrite tells the peer that nothing more comes, and leaves the other direction open.
 func (e *end) closeWrite() error {
-	if e.tls != nil {
-		if err := e.tls.CloseWrite(); err != nil {
-			return err
-		}
+	if err := e.sayGoodbye(); err != nil {
+		return err
 	}
 	if half, ok := e.conn.(interface{ CloseWrite() error }); ok {
 		e.socket.finished.Store(true)
 		return half.CloseWrite()
 	}
 	return nil
+}
+
+// sayGoodbye is as much of closeWrite as has to be done by hand if the socket is closed next, which ends its stream, too.
+func (e *end) sayGoodbye() error {
+	if e.tls == nil {
+		return nil
+	}
+	return e.tls.CloseWrite()
 }
 
 // interrupt wakes everybody who waits for this end, now and later.

@@ -42,6 +42,7 @@ type relay struct {
 	client, upstream *end
 	up, down         flow // client to upstream, and back
 	clock            *clock
+	halved           atomic.Bool // one direction has ended in order, and its receiver knows
 
 	mu     sync.Mutex
 	cause  ending // what ended the session
@@ -100,12 +101,14 @@ func (r *relay) pump(f *flow) {
 	end := f.run(r.clock)
 	r.note(end) // before the receiver hears of it, whose answer would seem to have come first
 	if end.orderly() {
-		end = f.passOn(end)
+		end = f.passOn(end, r.halved.Load())
 		r.note(end)
 	}
 	switch {
 	case end.orderly():
-		r.clock.halfClosed()
+		if first := !r.halved.Swap(true); first {
+			r.clock.halfClosed()
+		}
 	case end.side == f.to.side && end.reason == policy.Reset:
 		// The receiver is gone, but what it sent before may still wait in its socket (a
 		// server that answers an upload early and closes). The other direction reads
@@ -195,9 +198,15 @@ func (f *flow) received(err error) ending {
 	return ending{side: f.from.side, reason: reasonOfEnd(err), err: err}
 }
 
-// passOn tells the receiver of an orderly end, and returns how the direction ended.
-func (f *flow) passOn(end ending) ending {
-	if err := f.to.closeWrite(); err != nil && !errors.Is(err, errnoNotConn) {
+// passOn tells the receiver of an orderly end, and returns how the direction ended. Of the second direction the socket is closed
+// next: that tells the system's peer as well, in one call instead of two.
+func (f *flow) passOn(end ending, second bool) ending {
+	tell := f.to.closeWrite
+	if second {
+		f.to.socket.finished.Store(true)
+		tell = f.to.sayGoodbye
+	}
+	if err := tell(); err != nil && !errors.Is(err, errnoNotConn) {
 		return ending{side: f.to.side, reason: reasonOfEnd(err), err: err}
 	}
 	return end
