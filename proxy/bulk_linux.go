@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,7 +13,7 @@ type bulk struct {
 	pipes  *pipePool
 	full   int
 	refuse bool // the kernel cannot splice these sockets
-	to     syscall.RawConn
+	to     *socket
 }
 
 const (
@@ -69,8 +68,8 @@ func (b *bulk) possible(f *flow) bool {
 	if f.from.tls != nil || f.to.tls != nil || len(f.from.ahead) > 0 {
 		return false
 	}
-	b.to = f.to.socket.raw
-	return f.from.socket.raw != nil && b.to != nil
+	b.to = f.to.socket
+	return f.from.socket.raw != nil && b.to.raw != nil
 }
 
 // receive waits for bytes and takes them into a pipe. A nil pipe means that this
@@ -106,7 +105,8 @@ func (b *bulk) receive(from *socket) (p *pipe, n int, err error) {
 
 // send empties the pipe into the receiver, waiting for it as long as it takes.
 func (b *bulk) send(p *pipe, n int) (err error) {
-	rawErr := b.to.Write(func(fd uintptr) bool {
+	b.to.writing.Store(true)
+	rawErr := b.to.raw.Write(func(fd uintptr) bool {
 		for n > 0 {
 			var m int
 			m, err = splice(p.r, int(fd), n)
@@ -121,7 +121,10 @@ func (b *bulk) send(p *pipe, n int) (err error) {
 		}
 		return true
 	})
-	return errors.Join(rawErr, err)
+	if err = errors.Join(rawErr, err); err == nil {
+		b.to.writing.Store(false)
+	}
+	return err
 }
 
 func splice(from, to, size int) (int, error) {

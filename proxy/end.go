@@ -126,7 +126,7 @@ func (e *end) midRecord() bool {
 // send passes a chunk's bytes on and gives the chunk back. It blocks while the peer does not read.
 func (e *end) send(c *chunk, n int) error {
 	if e.tls == nil {
-		_, err := e.conn.Write(c.data[:n])
+		_, err := e.socket.write(c.data[:n])
 		c.giveBack()
 		return err
 	}

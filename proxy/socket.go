@@ -19,6 +19,7 @@ type socket struct {
 	raw  syscall.RawConn // nil: conn.Read is used
 
 	finished atomic.Bool // we have ended our stream, or are about to
+	writing  atomic.Bool // a write is under way, or has failed
 
 	// The state of one read. It lives here, not in a closure, so that a read
 	// allocates nothing.
@@ -38,6 +39,16 @@ func newSocket(conn net.Conn) *socket {
 	}
 	s.attempt = s.readOnce
 	return s
+}
+
+// write is conn.Write. One goroutine writes at a time.
+func (s *socket) write(p []byte) (int, error) {
+	s.writing.Store(true)
+	n, err := s.conn.Write(p)
+	if err == nil {
+		s.writing.Store(false)
+	}
+	return n, err
 }
 
 // read blocks until bytes arrive and returns them in a chunk, from offset on; the chunk is

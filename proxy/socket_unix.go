@@ -38,8 +38,12 @@ func (s *socket) readOnce(fd uintptr) bool {
 // streamEnd tells an end of the stream from a reset. The system reports a reset once, to whoever
 // asks first, which can be a writer; after that it tells the reader of an end, and a cut stream
 // would pass for a complete one. But it also forgets the peer. It forgets the peer
-// of a connection that was closed in order as well, which takes that our stream has ended.
+// of a connection that was closed in order as well, which takes that our stream has ended. Where no writer can have been
+// told, the end is what it seems to be.
 func (s *socket) streamEnd(fd int) error {
+	if !s.writing.Load() {
+		return io.EOF
+	}
 	if _, err := unix.Getpeername(fd); err == unix.ENOTCONN && !s.finished.Load() {
 		return unix.ECONNRESET
 	}

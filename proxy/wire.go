@@ -190,7 +190,7 @@ func (w *wire) Write(p []byte) (int, error) {
 			return 0, err
 		}
 		if len(p) > len(w.out.data) {
-			return w.Conn.Write(p)
+			return w.socket.write(p)
 		}
 	}
 	w.out.n += copy(w.out.data[w.out.n:], p)
@@ -220,7 +220,7 @@ func (w *wire) flush() error {
 }
 
 func (w *wire) sendCorked() error {
-	_, err := w.Conn.Write(w.out.data[:w.out.n])
+	_, err := w.socket.write(w.out.data[:w.out.n])
 	w.out.n = 0
 	return err
 }
@@ -238,7 +238,7 @@ func (w *wire) fillOutsideLane() error {
 func (w *wire) writeOutsideLane(p []byte) (int, error) {
 	held := w.inLane
 	w.leaveLane()
-	n, err := w.Conn.Write(p)
+	n, err := w.socket.write(p)
 	if err != nil || !held {
 		return n, err
 	}
