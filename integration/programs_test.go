@@ -45,6 +45,7 @@ var programs = map[string]struct{ place, debian string }{
 	"slapd":                   {"/usr/sbin/slapd", "slapd"},
 	"ss":                      {debian: "iproute2"},
 	"socat":                   {debian: "socat"},
+	"strace":                  {debian: "strace"},
 	"swaks":                   {debian: "swaks"},
 	"Net::SSLeay":             {"/usr/lib/*/perl5/*/Net/SSLeay.pm", "libnet-ssleay-perl"}, // swaks loads it for TLS
 	"systemd-socket-activate": {debian: "systemd"},

@@ -27,6 +27,7 @@ postgresql          /usr/lib/postgresql/*/bin/pgbench
 postgresql-client   /usr/lib/postgresql/*/bin/psql
 haproxy             haproxy
 socat               socat
+strace              strace
 nftables            nft
 iproute2            ss
 systemd             systemd-socket-activate
