@@ -41,6 +41,7 @@ type rig struct {
 	listener    net.Listener // of the port
 	address     net.Addr
 	log         logbook
+	handler     slog.Handler   // of the log; nil: records go to log
 	over        chan struct{}  // closed at the end of the test
 	servers     []net.Listener // upstreams
 	answers     sync.WaitGroup // of upstreams
@@ -138,7 +139,10 @@ func (source) Key() string { return "key" }
 func (r *rig) start() *rig {
 	l := listen(r, r.network)
 	r.listener, r.address = l, l.Addr()
-	r.server = NewServer(slog.New(slog.NewJSONHandler(r.log, nil)), r.pipes)
+	if r.handler == nil {
+		r.handler = slog.NewJSONHandler(r.log, nil)
+	}
+	r.server = NewServer(slog.New(r.handler), r.pipes)
 	r.server.Swap(r.generation(7))
 	var serving sync.WaitGroup
 	serving.Go(func() { r.server.Serve(source{l}) })
