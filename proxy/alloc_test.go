@@ -70,7 +70,7 @@ func tlsOver(t *testing.T, version uint16, near, far net.Conn) (*end, net.Conn) 
 	client := tls.Client(far, clientConfig)
 	shaken := make(chan error, 1)
 	go func() { shaken <- client.Handshake() }()
-	w := newWire(near, NewLane(1), noDeadline)
+	w := newWire(near, NewLane(1, 0), noDeadline)
 	server := tls.Server(w, config)
 	if err := shakeHands(w, server); err != nil {
 		t.Fatal(err)

@@ -14,22 +14,22 @@ import (
 	"sallyport/policy"
 )
 
-// shakeHands runs a handshake over w. It has a goroutine of its own: the deep stack that
-// a handshake needs goes away with it instead of staying with an idle session. The
+// shakeHands runs a handshake over w, on another goroutine: the deep stack that a
+// handshake needs must not stay with an idle session (see [crew]). The
 // wire's deadline covers the whole handshake, not each read.
 func shakeHands(w *wire, conn *tls.Conn) error {
 	if err := w.SetDeadline(w.deadline); err != nil {
 		return err
 	}
 	done := make(chan error, 1)
-	go func() {
+	w.lane.handshake(func() {
 		defer func() {
 			if p := recover(); p != nil {
 				done <- &panicked{p, debug.Stack()}
 			}
 		}()
 		done <- conn.Handshake()
-	}()
+	})
 	err := <-done
 	w.handshakeOver()
 	switch {

@@ -56,7 +56,7 @@ func newRig(t testing.TB, serve func(net.Conn)) *rig {
 		Application: "app", ID: "port", Front: testFront{},
 		Upstream: func(string) *Target { return r.target },
 	}
-	r.limits = Limits{MaxConnections: 1000, Lane: NewLane(2), HandshakeTimeout: patient}
+	r.limits = Limits{MaxConnections: 1000, Lane: NewLane(2, 0), HandshakeTimeout: patient}
 	r.dialTimeout = patient
 	r.serveOn("tcp", nil, serve)
 	return r

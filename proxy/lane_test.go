@@ -95,7 +95,7 @@ func TestHandshakeDeadlineIsOfTheWhole(t *testing.T) {
 // TestLanePlacesComeBack: whatever becomes of a handshake.
 func TestLanePlacesComeBack(t *testing.T) {
 	r := newRig(t, silence).secure(0)
-	r.limits.Lane = NewLane(1)
+	r.limits.Lane = NewLane(1, 0)
 	r.port.TLS.ClientAuth = tls.RequireAndVerifyClientCert
 	mood := make(chan any, 1)
 	r.port.TLS.VerifyConnection = func(tls.ConnectionState) error {
@@ -129,7 +129,7 @@ func TestLanePlacesComeBack(t *testing.T) {
 
 func TestLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		lane := NewLane(0) // at least one place
+		lane := NewLane(0, 0) // at least one place
 		if err := lane.enter(noDeadline); err != nil {
 			t.Fatal(err)
 		}

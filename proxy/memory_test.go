@@ -39,7 +39,7 @@ func newMemoryRig(t testing.TB, serve func(net.Conn)) *rig {
 		Application: "app", ID: "port", Front: testFront{},
 		Upstream: func(string) *Target { return r.target },
 	}
-	r.limits = Limits{MaxConnections: 1000, Lane: NewLane(1)}
+	r.limits = Limits{MaxConnections: 1000, Lane: NewLane(1, 0)}
 	r.server = NewServer(slog.New(slog.NewJSONHandler(r.log, nil)), 0)
 	t.Cleanup(func() { r.server.Drain(context.Background()) })
 	return r

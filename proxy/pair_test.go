@@ -94,7 +94,7 @@ func newPairOf(t testing.TB, version, suite uint16) *pair {
 	p := &pair{TB: t, feed: &feed{Conn: near}, client: tls.Client(far, clientConfig)}
 	shaken := make(chan error, 1)
 	go func() { shaken <- p.client.Handshake() }()
-	w := newWire(p.feed, NewLane(1), noDeadline)
+	w := newWire(p.feed, NewLane(1, 0), noDeadline)
 	server := tls.Server(w, config)
 	if err := shakeHands(w, server); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func TestWaitingHoldsNothing(t *testing.T) {
 			near, far := sockets(t)
 			client := tls.Client(far, ca.ClientConfig("localhost", nil))
 			go client.Handshake()
-			w := newWire(near, NewLane(1), noDeadline)
+			w := newWire(near, NewLane(1, 0), noDeadline)
 			server := tls.Server(w, ca.ServerConfig(t, "localhost"))
 			if err := shakeHands(w, server); err != nil {
 				t.Fatal(err)

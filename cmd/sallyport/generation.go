@@ -31,11 +31,14 @@ func newLasting(log *slog.Logger) lasting {
 	}
 }
 
+// handshakesKept is for how many handshakes, for each place in the lane, goroutines are kept: most of them wait for their peers.
+const handshakesKept = 8
+
 // fit makes the lane as large as is configured. A lane that is large enough stays: a storm of reloads would bring as many
 // lanes otherwise.
 func (l *lasting) fit(configured int) {
 	if size := laneSize(configured); l.lane == nil || l.lane.Size() != size {
-		l.lane = proxy.NewLane(size)
+		l.lane = proxy.NewLane(size, handshakesKept*size)
 	}
 }
 
