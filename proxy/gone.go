@@ -18,32 +18,40 @@ const gonePace = 250 * time.Millisecond
 // from the client meanwhile, and so nobody else would notice. The end of the client's stream means nothing: it may
 // have said all that it has to say.
 func (s *session) expectClient() (stop func()) {
-	raw := rawOf(s.accepted)
-	if raw == nil {
-		return func() {}
+	w := &goneWatch{session: s}
+	w.mu.Lock() // the first look may come before timer is set
+	defer w.mu.Unlock()
+	w.timer = time.AfterFunc(gonePace, w.look)
+	return w.stop
+}
+
+// goneWatch looks after a client until it is stopped.
+type goneWatch struct {
+	session *session
+
+	mu    sync.Mutex
+	over  bool
+	timer *time.Timer
+}
+
+func (w *goneWatch) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	raw := rawOf(w.session.accepted)
+	switch {
+	case w.over || raw == nil:
+	case gone(raw):
+		w.session.server.cut(w.session, policy.Reset)
+	default:
+		w.timer.Reset(gonePace)
 	}
-	var mu sync.Mutex // the first look may come before timer is set
-	over := false
-	mu.Lock()
-	defer mu.Unlock()
-	var timer *time.Timer
-	timer = time.AfterFunc(gonePace, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case over:
-		case gone(raw):
-			s.server.cut(s, policy.Reset)
-		default:
-			timer.Reset(gonePace)
-		}
-	})
-	return func() {
-		mu.Lock()
-		defer mu.Unlock()
-		over = true
-		timer.Stop()
-	}
+}
+
+func (w *goneWatch) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+	w.timer.Stop()
 }
 
 func rawOf(conn net.Conn) syscall.RawConn {

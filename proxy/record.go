@@ -33,10 +33,9 @@ type record struct {
 	suppressedBy int
 }
 
-// attrs returns the attributes that have a value.
-func (s *session) attrs() []slog.Attr {
+// attrs adds the attributes that have a value to a list.
+func (s *session) attrs(a attrList) attrList {
 	r := &s.record
-	a := attrList(make([]slog.Attr, 0, 32))
 	a.text(KeyID, s.id)
 	a.text(KeyApplication, s.port.Application)
 	a.text(KeyPort, s.port.ID)
@@ -116,7 +115,10 @@ func (s *session) write() {
 		s.record.suppressedBy = suppressed
 	}
 	if log := s.server.log; log.Enabled(context.Background(), level) {
-		log.LogAttrs(context.Background(), level, SessionMessage, s.attrs()...)
+		list := attrLists.Get().(*attrList)
+		*list = s.attrs(*list)
+		log.LogAttrs(context.Background(), level, SessionMessage, *list...) // copies what it keeps
+		list.giveBack()
 	}
 }
 

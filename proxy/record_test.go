@@ -80,7 +80,7 @@ func TestRecordOrder(t *testing.T) {
 	for name, s := range map[string]*session{"established": established, "failed handshake": failed} {
 		has := make(map[string]bool)
 		var want, got []string
-		for _, a := range s.attrs() {
+		for _, a := range s.attrs(nil) {
 			got = append(got, a.Key)
 			has[a.Key], seen[a.Key] = true, true
 		}
@@ -120,7 +120,7 @@ func TestRecordOfHostileText(t *testing.T) {
 			s.record.served, s.record.stranger.leaf = leaf, leaf
 			s.record.state.ServerName, s.record.state.NegotiatedProtocol = tt.text, tt.text
 			s.record.end.err = errors.New(tt.text)
-			for _, a := range s.attrs() {
+			for _, a := range s.attrs(nil) {
 				longest := longestText
 				if a.Key == KeyError {
 					longest = longestError
@@ -136,7 +136,7 @@ func TestRecordOfHostileText(t *testing.T) {
 				}
 			}
 			var out bytes.Buffer
-			slog.New(slog.NewTextHandler(&out, nil)).LogAttrs(t.Context(), slog.LevelInfo, "session", s.attrs()...)
+			slog.New(slog.NewTextHandler(&out, nil)).LogAttrs(t.Context(), slog.LevelInfo, "session", s.attrs(nil)...)
 			line := strings.TrimSuffix(out.String(), "\n")
 			for _, r := range line {
 				if r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x202e {
@@ -155,7 +155,7 @@ func TestRecordLeavesOut(t *testing.T) {
 	s := &session{server: new(Server), id: "id", begun: time.Now().Add(-time.Second), gen: &Generation{Number: 3}, port: &Port{Application: "a", ID: "p"}}
 	s.record.end = ending{side: Proxy, reason: policy.ConnectionLimit}
 	got := make(map[string]string)
-	for _, a := range s.attrs() {
+	for _, a := range s.attrs(nil) {
 		got[a.Key] = a.Value.String()
 	}
 	delete(got, KeyTotal)

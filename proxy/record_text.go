@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -17,6 +18,14 @@ import (
 
 // attrList builds the attributes of a record.
 type attrList []slog.Attr
+
+var attrLists = sync.Pool{New: func() any { return new(attrList) }}
+
+func (a *attrList) giveBack() {
+	clear(*a) // a pool must not keep the texts of a session
+	*a = (*a)[:0]
+	attrLists.Put(a)
+}
 
 func (a *attrList) text(key, value string) {
 	if value != "" {
