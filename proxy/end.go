@@ -58,8 +58,8 @@ func (e *end) receive() (*chunk, int, error) {
 	case e.tls != nil:
 		return e.receiveTLS()
 	case len(e.ahead) > 0:
-		c := takeChunk()
-		n := copy(c.data[:], e.ahead)
+		c := takeChunk(chunkSize)
+		n := copy(c.data, e.ahead)
 		e.ahead = e.ahead[n:]
 		return c, n, nil
 	default:
@@ -78,7 +78,7 @@ func (e *end) receiveTLS() (*chunk, int, error) {
 				return nil, 0, e.streamEnd(err)
 			}
 		}
-		c := takeChunk()
+		c := takeChunk(e.wire.end - e.wire.at)
 		n := e.decrypt(c)
 		if n > 0 {
 			return c, n, nil
@@ -130,7 +130,7 @@ func (e *end) send(c *chunk, n int) error {
 		c.giveBack()
 		return err
 	}
-	e.wire.cork()
+	e.wire.cork(n)
 	_, err := e.tls.Write(c.data[:n])
 	c.giveBack() // encrypted and copied: a slow reader keeps only one of the two buffers
 	if err := e.wire.flush(); err != nil {

@@ -33,7 +33,7 @@ func TestOneWriteForEachStep(t *testing.T) {
 					_, err := io.ReadFull(p.client, got)
 					read <- err
 				}()
-				c := takeChunk()
+				c := takeChunk(chunkSize)
 				copy(c.data[:], want)
 				before := p.feed.writes
 				if err := p.send(c, n); err != nil {
@@ -64,7 +64,7 @@ func TestAlertBehindCork(t *testing.T) {
 			_, err := p.client.Read(make([]byte, 1))
 			told <- err
 		}()
-		p.wire.cork() // where a writer is at that moment
+		p.wire.cork(1) // where a writer is at that moment
 		_, _, err := p.receive()
 		if reason := reasonOfEnd(err); reason != policy.ProtocolError {
 			t.Errorf("receive: %v, which is %s", err, reason)
@@ -85,7 +85,7 @@ func TestWritersAtOnce(t *testing.T) {
 	work.Go(func() {
 		defer close(sending)
 		for rest := text; len(rest) > 0; {
-			c := takeChunk()
+			c := takeChunk(chunkSize)
 			n := copy(c.data[:], rest)
 			rest = rest[n:]
 			select {

@@ -20,6 +20,7 @@ type socket struct {
 
 	finished atomic.Bool // we have ended our stream, or are about to
 	writing  atomic.Bool // a write is under way, or has failed
+	stride   stride
 
 	// The state of one read. It lives here, not in a closure, so that a read
 	// allocates nothing.
@@ -82,7 +83,7 @@ func (s *socket) attemptNow(err error) (done bool) {
 }
 
 func (s *socket) readHolding(offset int) (*chunk, int, error) {
-	c := takeChunk()
+	c := takeChunk(chunkSize)
 	n, err := s.conn.Read(c.data[offset:])
 	if n > 0 {
 		return c, n, nil // an error comes again with the next read

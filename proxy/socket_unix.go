@@ -13,7 +13,7 @@ const canAttempt = true
 // readOnce tries one read on a readable socket. It returns false to be called again once
 // the socket is readable, and holds no chunk meanwhile.
 func (s *socket) readOnce(fd uintptr) bool {
-	c := takeChunk()
+	c := takeChunk(s.stride.next())
 	for {
 		n, err := unix.Read(int(fd), c.data[s.offset:])
 		switch {
@@ -28,6 +28,7 @@ func (s *socket) readOnce(fd uintptr) bool {
 			s.err = s.streamEnd(int(fd))
 		default:
 			s.chunk, s.n = c, n
+			s.stride.took(s.offset + n)
 			return true
 		}
 		c.giveBack()

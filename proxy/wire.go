@@ -46,8 +46,9 @@ type wire struct {
 	offered    uint16 // the newest version in it
 	alert      error  // a fatal alert that came unencrypted during the handshake
 
-	mu  sync.Mutex
-	out *sealed // nil: writes go straight to the socket
+	mu   sync.Mutex
+	out  *chunk // encrypted bytes to send; nil: writes go straight to the socket
+	nout int    // how many
 }
 
 const recordHeader = 5 // type, version, length (RFC 8446, section 5.1)
@@ -160,7 +161,7 @@ func (w *wire) fill() error {
 		}
 		return err
 	}
-	copy(c.data[:], w.split[:w.nsplit])
+	copy(c.data, w.split[:w.nsplit])
 	w.in, w.at, w.end = c, 0, w.nsplit+n
 	w.nsplit = 0
 	return nil
@@ -172,7 +173,7 @@ func (w *wire) next(offset int) (*chunk, int, error) {
 		w.ahead = nil
 		return w.socket.read(offset)
 	}
-	c := takeChunk()
+	c := takeChunk(chunkSize)
 	n := copy(c.data[offset:], w.ahead)
 	w.ahead = w.ahead[n:]
 	return c, n, nil
@@ -185,7 +186,7 @@ func (w *wire) Write(p []byte) (int, error) {
 	if w.out == nil {
 		return w.writeOutsideLane(p)
 	}
-	if len(p) > len(w.out.data)-w.out.n {
+	if len(p) > len(w.out.data)-w.nout {
 		if err := w.sendCorked(); err != nil {
 			return 0, err
 		}
@@ -193,16 +194,16 @@ func (w *wire) Write(p []byte) (int, error) {
 			return w.socket.write(p)
 		}
 	}
-	w.out.n += copy(w.out.data[w.out.n:], p)
+	w.nout += copy(w.out.data[w.nout:], p)
 	return len(p), nil
 }
 
-// cork collects what is written until flush.
-func (w *wire) cork() {
+// cork collects what n bytes become until flush.
+func (w *wire) cork(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.out == nil {
-		w.out = takeSealed()
+		w.out, w.nout = takeSealed(n), 0
 	}
 }
 
@@ -220,8 +221,8 @@ func (w *wire) flush() error {
 }
 
 func (w *wire) sendCorked() error {
-	_, err := w.socket.write(w.out.data[:w.out.n])
-	w.out.n = 0
+	_, err := w.socket.write(w.out.data[:w.nout])
+	w.nout = 0
 	return err
 }
 
