@@ -120,7 +120,7 @@ func (e *end) streamEnd(err error) error {
 // midRecord reports whether the peer has begun a TLS record and not finished it. Only when
 // nobody receives any more.
 func (e *end) midRecord() bool {
-	return e.wire != nil && (e.wire.left > 0 || e.wire.nsplit > 0 || e.wire.in != nil)
+	return e.wire != nil && (e.wire.left > 0 || e.wire.nsplit > 0 || e.wire.in != nil || len(e.wire.ahead) > 0)
 }
 
 // send passes a chunk's bytes on and gives the chunk back. It blocks while the peer does not read.

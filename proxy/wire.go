@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -233,7 +234,25 @@ func (w *wire) fillOutsideLane() error {
 	if err := w.fill(); err != nil {
 		return err
 	}
-	return w.enterLane()
+	if w.tryLane() {
+		return nil
+	}
+	w.putAside()
+	if err := w.enterLane(); err != nil {
+		return err
+	}
+	return w.fill() // from what was put aside
+}
+
+// putAside gives the chunk back and keeps what is in it for the next fill. In a storm, sessions that wait for the lane or
+// for an upstream would otherwise hold as many chunks, each with a hello or a first message in it.
+func (w *wire) putAside() {
+	if w.in == nil {
+		return
+	}
+	w.ahead = slices.Concat(w.in.data[w.at:w.end], w.ahead)
+	w.in.giveBack()
+	w.in = nil
 }
 
 func (w *wire) writeOutsideLane(p []byte) (int, error) {
@@ -244,6 +263,15 @@ func (w *wire) writeOutsideLane(p []byte) (int, error) {
 		return n, err
 	}
 	return n, w.enterLane()
+}
+
+// tryLane takes a place if it is to be had without waiting, and reports whether there is nothing to wait for.
+func (w *wire) tryLane() bool {
+	if w.lane == nil || w.inLane {
+		return true
+	}
+	w.inLane = w.lane.try()
+	return w.inLane
 }
 
 func (w *wire) enterLane() error {
@@ -267,6 +295,7 @@ func (w *wire) leaveLane() {
 // handshakeOver ends the handshake's rules; from now on reads do not wait.
 func (w *wire) handshakeOver() {
 	w.leaveLane()
+	w.putAside()
 	w.lane = nil
 	w.relayed = true
 }
