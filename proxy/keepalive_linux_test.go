@@ -25,7 +25,7 @@ func TestKeepAlive(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			client, _ := sockets(t)
 			upstream := unprobed(t)
-			p := startPulse(&Limits{DeadPeerTimeout: tt.deadPeer, KeepAlive: tt.config}, plainEnd(Client, client), plainEnd(Upstream, upstream), nil)
+			p := startPulse(&Limits{DeadPeerTimeout: tt.deadPeer, KeepAlive: tt.config}, plainEnd(Client, client), plainEnd(Upstream, upstream), func() {}, nil)
 			defer p.stop()
 			if tt.deadPeer > 0 && tt.deadPeer < time.Second {
 				eventually(t, "a look", p.asleep.Load)

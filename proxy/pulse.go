@@ -17,6 +17,7 @@ import (
 type pulse struct {
 	period time.Duration // between looks
 	ends   [2]watched
+	quiet  func()     // called when nothing moves any more; must not block
 	dead   func(Side) // called at most once, in its own goroutine
 	lasted func()     // called before the first look; nil afterwards
 
@@ -38,9 +39,11 @@ type watched struct {
 // looks is how many looks in a row declare a peer dead.
 const looks = 3
 
-// startPulse watches both ends of a relay, and has the system probe the upstream once the session has lasted for a period.
+// startPulse watches both ends of a relay, and has the system probe the upstream once the session has lasted for a period. It
+// calls quiet whenever nothing moves any more, which must not block, and dead at most once.
+//
 // It returns nil, which is a pulse that watches nothing, where there is nothing that can be watched.
-func startPulse(limits *Limits, client, upstream *end, dead func(Side)) *pulse {
+func startPulse(limits *Limits, client, upstream *end, quiet func(), dead func(Side)) *pulse {
 	deadPeer := limits.DeadPeerTimeout
 	if deadPeer <= 0 || !canTakePulse || client.socket.raw == nil && upstream.socket.raw == nil {
 		keepAlive(upstream.conn, limits.KeepAlive)
@@ -49,6 +52,7 @@ func startPulse(limits *Limits, client, upstream *end, dead func(Side)) *pulse {
 	p := &pulse{
 		period: periodFor(deadPeer),
 		ends:   [2]watched{{side: Client, socket: client.socket}, {side: Upstream, socket: upstream.socket}},
+		quiet:  quiet,
 		dead:   dead,
 		lasted: func() { keepAlive(upstream.conn, limits.KeepAlive) },
 	}
@@ -112,7 +116,9 @@ func (p *pulse) look() {
 	p.asleep.Store(true)
 	if p.moved.Load() && p.asleep.CompareAndSwap(true, false) { // between the question and going to sleep
 		p.again()
+		return
 	}
+	p.quiet()
 }
 
 func (p *pulse) again() {

@@ -39,6 +39,7 @@ func TestPulseInTime(t *testing.T) {
 			p := &pulse{
 				period: periodFor(deadPeer),
 				ends:   [2]watched{{side: Client, socket: &vitals{}}, {side: Upstream, socket: mortal(time.Now().Add(lives))}},
+				quiet:  func() {},
 				dead:   func(side Side) { died <- side },
 			}
 			begun := time.Now()
@@ -73,6 +74,7 @@ func TestPulse(t *testing.T) {
 			p := &pulse{
 				period: periodFor(deadPeer),
 				ends:   [2]watched{{side: Client, socket: client}, {side: Upstream, socket: upstream}},
+				quiet:  func() {},
 				dead:   func(side Side) { died <- side },
 			}
 			p.start()
@@ -133,7 +135,7 @@ func TestPulse(t *testing.T) {
 		})
 	})
 	t.Run("none", func(t *testing.T) {
-		p := startPulse(&Limits{}, nil, new(end), nil)
+		p := startPulse(&Limits{}, nil, new(end), nil, nil)
 		p.beat()
 		p.stop()
 	})

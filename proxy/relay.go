@@ -37,36 +37,43 @@ func (e ending) by(side Side) policy.Reason {
 }
 
 // relay moves bytes between two ends, both directions at once, until both are done or
-// something ends the session. It owns its goroutines: when run returns, they have ended.
+// something ends the session. A direction has a goroutine while bytes move, and none while the session is quiet
+// (see park). So nobody waits for the end: the last goroutine calls over, and there is none after that.
 type relay struct {
 	client, upstream *end
 	up, down         flow // client to upstream, and back
 	clock            *clock
 	halved           atomic.Bool // one direction has ended in order, and its receiver knows
+	lot              *lot
+	over             func()
+	left             atomic.Int32 // directions that are not over
 
-	mu     sync.Mutex
-	cause  ending // what ended the session
-	sealed bool   // the session is over, and its cause stays what it is
+	mu          sync.Mutex
+	cause       ending // what ended the session
+	sealed      bool   // the session is over, and its cause stays what it is
+	interrupted bool   // nobody is to wait for bytes any more
 }
 
-func newRelay(client, upstream *end, pipes *pipePool) *relay {
-	r := &relay{client: client, upstream: upstream}
-	r.up = flow{from: client, to: upstream, pipes: pipes}
-	r.down = flow{from: upstream, to: client, pipes: pipes}
+func newRelay(client, upstream *end, pipes *pipePool, lot *lot) *relay {
+	r := &relay{client: client, upstream: upstream, lot: lot}
+	r.up = flow{relay: r, from: client, to: upstream, pipes: pipes}
+	r.down = flow{relay: r, from: upstream, to: client, pipes: pipes}
 	return r
 }
 
-// run relays until the session is over and returns what ended it.
-func (r *relay) run(c *clock) ending {
-	r.clock = c
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.pump(&r.up)
-	}()
-	r.pump(&r.down)
-	<-done
-	return r.seal()
+// start begins to relay. The last goroutine calls over when the session is.
+func (r *relay) start(c *clock, over func()) {
+	r.clock, r.over = c, over
+	r.left.Store(2)
+	go r.move(&r.up)
+	go r.move(&r.down)
+}
+
+// move is the goroutine of a direction.
+func (r *relay) move(f *flow) {
+	if r.pump(f) && r.left.Add(-1) == 0 {
+		r.over()
+	}
 }
 
 // quietFor returns for how long neither socket has moved data, if either can tell.
@@ -91,14 +98,18 @@ func (r *relay) seal() ending {
 	return r.cause
 }
 
-// pump runs one direction and draws the consequences for the other.
-func (r *relay) pump(f *flow) {
+// pump runs one direction until it is over, and then draws the consequences for the other, or until it is parked.
+func (r *relay) pump(f *flow) (over bool) {
+	over = true
 	defer func() {
 		if p := recover(); p != nil {
 			r.abort(ending{side: Proxy, reason: policy.InternalError, err: &panicked{p, debug.Stack()}})
 		}
 	}()
 	end := f.run(r.clock)
+	if errors.Is(end.err, os.ErrDeadlineExceeded) && r.parks(f) {
+		return false
+	}
 	r.note(end) // before the receiver hears of it, whose answer would seem to have come first
 	if end.orderly() {
 		end = f.passOn(end, r.halved.Load())
@@ -117,6 +128,7 @@ func (r *relay) pump(f *flow) {
 	default:
 		r.interrupt()
 	}
+	return true
 }
 
 // note remembers the first thing that ended the session, except that a disturbance
@@ -139,8 +151,13 @@ func (r *relay) abort(cause ending) {
 }
 
 func (r *relay) interrupt() {
+	r.mu.Lock()
+	r.interrupted = true // before, so that nothing takes the deadlines back
+	r.mu.Unlock()
 	r.client.interrupt()
 	r.upstream.interrupt()
+	r.wake(&r.up)
+	r.wake(&r.down)
 }
 
 // close closes both ends in the way that the session's cause of end demands, so that neither side
@@ -164,9 +181,15 @@ func (r *relay) close(ctx context.Context, cause ending, lease *sourceport.Lease
 
 // flow is one direction.
 type flow struct {
+	relay    *relay
 	from, to *end
 	pipes    *pipePool
 	bytes    atomic.Int64 // delivered so far
+
+	// Guarded by relay.mu.
+	toPark bool // it was interrupted for that
+	parked bool // it is in the lot and has no goroutine
+	place  int  // there
 }
 
 // run moves bytes until one of the two ends stops it.

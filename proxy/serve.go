@@ -42,8 +42,9 @@ func (s *Server) begin(key string, conn net.Conn) {
 		return
 	}
 	go func() {
-		defer s.ended(sess)
-		sess.run()
+		if relayed := sess.run(); !relayed {
+			s.ended(sess)
+		}
 	}()
 }
 

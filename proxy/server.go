@@ -21,6 +21,7 @@ type Server struct {
 	lockouts *refusalLimit // of refusals that lock a source out: a flood of others must not hide them
 	pipes    pipePool
 	served   certificateText
+	lot      lot
 	ctx      context.Context // ends when sessions are cut
 	cancel   context.CancelFunc
 
@@ -139,6 +140,7 @@ func (s *Server) Drain(ctx context.Context) (cut int, err error) {
 	s.draining.Store(true)
 	idle := s.whenIdle()
 	defer s.pipes.close()
+	defer s.lot.close()
 	defer s.refusals.summarise()
 	defer s.lockouts.summarise()
 	select {

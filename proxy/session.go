@@ -35,16 +35,17 @@ type session struct {
 	closeAt time.Time     // then
 }
 
-// run is the whole way of a connection. The steps before the relay either pass or refuse; a
-// refusal carries its reason code.
-func (s *session) run() {
+// run is the way of a connection up to its relay, which it reports to have begun: conclude is the rest. The steps
+// before either pass or refuse; a refusal carries its reason code.
+func (s *session) run() (relayed bool) {
 	defer s.recoverPanic()
 	client, upstream, err := s.prepare()
 	if err != nil {
 		s.refuse(err)
-		return
+		return false
 	}
 	s.exchange(client, upstream)
+	return true
 }
 
 // prepare is everything before the first byte of payload.
@@ -152,21 +153,27 @@ func (s *session) meetClient() (*end, error) {
 	return tlsEnd(Client, w, server), nil
 }
 
-// exchange relays until the session is over, closes both sides and writes the record.
+// exchange has bytes relayed from now on.
 func (s *session) exchange(client, upstream *end) {
 	s.settle()
 	limits := &s.gen.Limits
-	r := newRelay(client, upstream, &s.server.pipes)
+	r := newRelay(client, upstream, &s.server.pipes, &s.server.lot)
 	s.server.established(s, r)
-	p := startPulse(limits, client, upstream, func(side Side) {
+	p := startPulse(limits, client, upstream, r.park, func(side Side) {
 		r.abort(ending{side: side, reason: policy.PeerDead})
 	})
 	c := startClock(limits, s.begun, p, r.quietFor, func(reason policy.Reason) {
 		r.abort(ending{side: Proxy, reason: reason})
 	})
-	defer c.stop()
-	s.record.end = r.run(c)
-	c.stop()
+	r.start(c, func() { s.conclude(r) })
+}
+
+// conclude closes both sides of a session whose relay is over and writes the record.
+func (s *session) conclude(r *relay) {
+	defer s.server.ended(s)
+	defer s.recoverPanic()
+	r.clock.stop()
+	s.record.end = r.seal()
 	s.visit.Leave() // before the client can hear of the end, because it may come back at once
 	s.record.in, s.record.out = r.up.bytes.Load(), r.down.bytes.Load()
 	r.close(s.server.ctx, s.record.end, s.outgoing.Lease)

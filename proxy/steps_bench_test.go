@@ -125,8 +125,8 @@ func BenchmarkWatch(b *testing.B) {
 	client, server := plainEnd(Client, near), plainEnd(Upstream, far)
 	b.ReportAllocs()
 	for b.Loop() {
-		r := newRelay(client, server, nil)
-		p := startPulse(limits, client, server, func(Side) {})
+		r := newRelay(client, server, nil, nil)
+		p := startPulse(limits, client, server, r.park, func(Side) {})
 		c := startClock(limits, time.Now(), p, r.quietFor, func(policy.Reason) {})
 		c.touch()
 		c.stop()
