@@ -82,11 +82,19 @@ a client, and decides for every connection whether it may pass. One file says ev
   sallyport policy diff OLD NEW                                  say what another version of a policy changes
 
 The config.toml that comes with sallyport documents every key.`,
-		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetVersionTemplate("sallyport {{.Version}}\n")
+	// Not Root.Version, whose text can only be changed by a template: text/template calls methods by their names, so the linker
+	// would keep every exported method there is, 2 MiB of them.
+	asked := root.Flags().BoolP("version", "v", false, "version for sallyport")
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if !*asked {
+			return cmd.Help()
+		}
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "sallyport %s\n", version())
+		return err
+	}
 	root.AddCommand(runCommand(), checkCommand(), reloadCommand(), statusCommand(), versionCommand(),
 		explainCommand(), doctorCommand(), policyCommand(), suggestCommand(), lockoutsCommand(), unlockCommand(),
 		failoverCommand(), failbackCommand())
