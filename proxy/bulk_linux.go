@@ -12,8 +12,7 @@ import (
 type bulk struct {
 	pipes  *pipePool
 	full   int
-	refuse bool // the kernel cannot splice these sockets
-	to     *socket
+	refuse bool // these sockets cannot be spliced
 }
 
 const (
@@ -39,18 +38,19 @@ func (b *bulk) move(f *flow, c *clock) *ending {
 		return nil
 	}
 	b.full = 0
+	s := newSplicer(b.pipes, f.from.socket, f.to.socket)
 	for {
-		p, n, err := b.receive(f.from.socket)
+		p, n, err := s.receive()
 		if err != nil {
 			end := f.received(err)
 			return &end
 		}
 		if p == nil {
+			b.refuse = s.refuse
 			return nil // no pipe to be had, or not spliceable after all
 		}
 		c.touch()
-		err = b.send(p, n)
-		if err != nil {
+		if err := s.send(); err != nil {
 			b.pipes.destroy(p)
 			f.to.cut = true
 			return &ending{side: f.to.side, reason: reasonOfEnd(err), err: err}
@@ -68,63 +68,87 @@ func (b *bulk) possible(f *flow) bool {
 	if f.from.tls != nil || f.to.tls != nil || len(f.from.ahead) > 0 {
 		return false
 	}
-	b.to = f.to.socket
-	return f.from.socket.raw != nil && b.to.raw != nil
+	return f.from.socket.raw != nil && f.to.socket.raw != nil
+}
+
+// splicer moves bytes from a socket into a pipe, and from the pipe into another. The state of one move lives here, not in
+// closures, so that a move allocates nothing.
+type splicer struct {
+	pipes  *pipePool
+	from   *socket
+	to     *socket
+	refuse bool // the kernel cannot splice these sockets
+
+	in, out func(fd uintptr) bool
+	pipe    *pipe
+	n       int // bytes in it
+	err     error
+}
+
+func newSplicer(pipes *pipePool, from, to *socket) *splicer {
+	s := &splicer{pipes: pipes, from: from, to: to}
+	s.in, s.out = s.fill, s.empty
+	return s
 }
 
 // receive waits for bytes and takes them into a pipe. A nil pipe means that this
 // direction has to go on without splicing.
-func (b *bulk) receive(from *socket) (p *pipe, n int, err error) {
-	rawErr := from.raw.Read(func(fd uintptr) bool {
-		if p = b.pipes.take(); p == nil {
-			return true
-		}
-		n, err = splice(int(fd), p.w, pipeSize)
-		switch {
-		case err == unix.EAGAIN:
-			b.pipes.giveBack(p)
-			p, err = nil, nil
-			return false
-		case err == unix.EINVAL:
-			b.refuse = true
-			err = nil
-		case err == nil && n == 0:
-			err = from.streamEnd(int(fd))
-		}
-		if n <= 0 || err != nil {
-			b.pipes.giveBack(p)
-			p = nil
-		}
-		return true
-	})
-	if rawErr != nil {
+func (s *splicer) receive() (p *pipe, n int, err error) {
+	s.pipe, s.n, s.err = nil, 0, nil
+	if s.from.raw.Read(s.in) != nil {
 		return nil, 0, nil // the next chunk's read says what it is
 	}
-	return p, n, err
+	return s.pipe, s.n, s.err
+}
+
+func (s *splicer) fill(fd uintptr) bool {
+	p := s.pipes.take()
+	if p == nil {
+		return true
+	}
+	n, err := splice(int(fd), p.w, pipeSize)
+	if n > 0 && err == nil {
+		s.pipe, s.n = p, n
+		return true
+	}
+	s.pipes.giveBack(p)
+	switch err {
+	case unix.EAGAIN:
+		return false
+	case unix.EINVAL:
+		s.refuse = true
+	case nil:
+		s.err = s.from.streamEnd(int(fd))
+	default:
+		s.err = err
+	}
+	return true
 }
 
 // send empties the pipe into the receiver, waiting for it as long as it takes.
-func (b *bulk) send(p *pipe, n int) (err error) {
-	b.to.writing.Store(true)
-	rawErr := b.to.raw.Write(func(fd uintptr) bool {
-		for n > 0 {
-			var m int
-			m, err = splice(p.r, int(fd), n)
-			if err == unix.EAGAIN {
-				err = nil
-				return false
-			}
-			if err != nil {
-				return true
-			}
-			n -= m
-		}
-		return true
-	})
-	if err = errors.Join(rawErr, err); err == nil {
-		b.to.writing.Store(false)
+func (s *splicer) send() error {
+	s.to.writing.Store(true)
+	err := errors.Join(s.to.raw.Write(s.out), s.err)
+	if err == nil {
+		s.to.writing.Store(false)
 	}
 	return err
+}
+
+func (s *splicer) empty(fd uintptr) bool {
+	for left := s.n; left > 0; {
+		m, err := splice(s.pipe.r, int(fd), left)
+		if err == unix.EAGAIN {
+			s.n = left
+			return false
+		}
+		if err != nil {
+			s.err = err
+			return true
+		}
+		left -= m
+	}
+	return true
 }
 
 func splice(from, to, size int) (int, error) {
