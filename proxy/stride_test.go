@@ -114,7 +114,7 @@ func TestLargeReceive(t *testing.T) {
 			for rest := want; len(rest) > 0; rest = rest[recordSize:] {
 				records = append(records, p.record(rest[:recordSize])...)
 			}
-			p.wire.in = takeChunk(largeSize)
+			p.wire.in, p.wire.at = takeChunk(largeSize), 0
 			p.wire.end = copy(p.wire.in.data, records)
 			if scarce {
 				for range mostLarge {
