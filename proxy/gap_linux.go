@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"os"
 	"runtime"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,7 @@ import (
 type gap struct {
 	event *os.File
 	raw   syscall.RawConn
+	bells sync.Pool // of *bell
 }
 
 // newGap returns nil if the system has no descriptor left for it.
@@ -30,21 +32,35 @@ func newGap() *gap {
 		event.Close()
 		return nil
 	}
-	return &gap{event, raw}
+	return &gap{event: event, raw: raw, bells: sync.Pool{New: func() any { return newBell() }}}
 }
 
 // wait returns after the poller has been asked. Those who wait at once take turns.
 func (g *gap) wait() {
-	var one [8]byte
-	binary.NativeEndian.PutUint64(one[:], 1)
-	rung := false
-	g.raw.Read(func(fd uintptr) bool {
-		if rung {
+	b := g.bells.Get().(*bell)
+	b.rung = false
+	g.raw.Read(b.ring)
+	g.bells.Put(b)
+	runtime.Gosched() // those who were woken at the same time go first
+}
+
+// bell rings once for each wait. It is kept so that waiting allocates nothing.
+type bell struct {
+	one  [8]byte
+	rung bool
+	ring func(fd uintptr) bool // reports whether there is nothing to wait for
+}
+
+func newBell() *bell {
+	b := new(bell)
+	binary.NativeEndian.PutUint64(b.one[:], 1)
+	b.ring = func(fd uintptr) bool {
+		if b.rung {
 			return true
 		}
-		rung = true
-		_, err := unix.Write(int(fd), one[:])
+		b.rung = true
+		_, err := unix.Write(int(fd), b.one[:])
 		return err != nil // nothing would wake us
-	})
-	runtime.Gosched() // those who were woken at the same time go first
+	}
+	return b
 }

@@ -83,6 +83,7 @@ func (l *Lane) enter(deadline time.Time) error {
 	return nil
 }
 
+// wait is enter for a handshake that has been in the lane and so has given way before.
 func (l *Lane) wait(deadline time.Time) error {
 	if l.free() {
 		return nil

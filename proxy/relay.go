@@ -61,12 +61,13 @@ func newRelay(client, upstream *end, pipes *pipePool, lot *lot) *relay {
 	return r
 }
 
-// start begins to relay. The last goroutine calls over when the session is.
+// start relays, one direction on the caller's goroutine until that is parked or over. The last goroutine calls over when
+// the session is.
 func (r *relay) start(c *clock, over func()) {
 	r.clock, r.over = c, over
 	r.left.Store(2)
 	go r.move(&r.up)
-	go r.move(&r.down)
+	r.move(&r.down)
 }
 
 // move is the goroutine of a direction.

@@ -38,6 +38,7 @@ type wire struct {
 
 	lane     *Lane // nil outside the handshake
 	inLane   bool
+	entered  bool // the lane before: a handshake gives way to others once
 	deadline time.Time
 	budget   time.Duration // until the deadline, at first
 	queued   time.Duration // of it, waiting for the lane
@@ -270,7 +271,12 @@ func (w *wire) tryLane() bool {
 	if w.lane == nil || w.inLane {
 		return true
 	}
-	w.inLane = w.lane.try()
+	if w.entered {
+		w.inLane = w.lane.free()
+	} else {
+		w.inLane = w.lane.try()
+		w.entered = w.inLane
+	}
 	return w.inLane
 }
 
@@ -279,9 +285,13 @@ func (w *wire) enterLane() error {
 		return nil
 	}
 	start := time.Now()
-	err := w.lane.enter(w.deadline)
+	enter := w.lane.enter
+	if w.entered {
+		enter = w.lane.wait
+	}
+	err := enter(w.deadline)
 	w.queued += time.Since(start)
-	w.inLane = err == nil
+	w.inLane, w.entered = err == nil, true
 	return err
 }
 
