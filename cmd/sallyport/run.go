@@ -53,6 +53,7 @@ func (d *daemon) run(cmd *cobra.Command) error {
 	defer stopBackground()
 	go d.notify.watch(background, func() { d.Status() })
 	go d.upkeep(background)
+	newGarbage().watch()
 	go newSettler().run(background)
 
 	d.keeper.start()
