@@ -32,7 +32,6 @@ listen = "unix:admin.sock"
 name = "bench"
   [application.upstream]
   primary = "{{.Backend}}"
-  dial_queue = {{.Room}}
   [[application.port]]
   id = "in"
   listen = "{{.Address}}"

@@ -131,7 +131,7 @@ func TestUpstreamByDefault(t *testing.T) {
 		OnFailover:   Located[OnFailover]{Value: FailoverClose},
 		Balance:      Located[Balance]{Value: BalanceLeast},
 		MaxDials:     64,
-		DialQueue:    1024,
+		DialQueue:    16384,
 	}
 	got := upstreamOf(t, `primary = "a:1"`)
 	if diff := cmp.Diff(want, got, placeless); diff != "" {

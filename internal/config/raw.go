@@ -111,7 +111,7 @@ type rawUpstream struct {
 	OnFailover    Located[string]        `toml:"on_failover" default:"close"`
 	Balance       Located[string]        `toml:"balance" default:"least_connections"`
 	MaxDials      Located[int64]         `toml:"max_dials" default:"64"`
-	DialQueue     Located[int64]         `toml:"dial_queue" default:"1024"`
+	DialQueue     Located[int64]         `toml:"dial_queue" default:"16384"`
 	ProxyProtocol Located[string]        `toml:"proxy_protocol"`
 	Health        *rawHealth             `toml:"health"`
 	Source        *rawSource             `toml:"source"`
