@@ -113,6 +113,7 @@ type soaked struct {
 func (e *soakEstate) start(program string) *soaked {
 	e.t.Helper()
 	p := &soaked{t: e.t, cmd: exec.Command(program, "run", "--config", filepath.Join(e.dir, "config.toml")), lines: make(chan string, 100)}
+	p.cmd.Env = append(os.Environ(), "GOGC=100") // otherwise garbage may come together that hides what grows
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stderr, err := p.cmd.StderrPipe()
 	if err == nil {
