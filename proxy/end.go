@@ -123,6 +123,14 @@ func (e *end) midRecord() bool {
 	return e.wire != nil && (e.wire.left > 0 || e.wire.nsplit > 0 || e.wire.in != nil || len(e.wire.ahead) > 0)
 }
 
+// forget gives back the chunk of what has arrived and nobody takes any more. Only when nobody receives any more.
+func (e *end) forget() {
+	if e.wire != nil && e.wire.in != nil {
+		e.wire.in.giveBack()
+		e.wire.in = nil
+	}
+}
+
 // send passes a chunk's bytes on and gives the chunk back. It blocks while the peer does not read.
 func (e *end) send(c *chunk, n int) error {
 	if e.tls == nil {

@@ -162,7 +162,7 @@ func (r *relay) interrupt() {
 }
 
 // close closes both ends in the way that the session's cause of end demands, so that neither side
-// takes a cut stream for a complete one, and gives the upstream's source port back. Only for after run. It blocks while a
+// takes a cut stream for a complete one, and gives the upstream's source port back. Only for when both directions are over. It blocks while a
 // peer still takes what was sent to it before a reset, for a bounded time and not after ctx ends.
 func (r *relay) close(ctx context.Context, cause ending, lease *sourceport.Lease) {
 	if cause.reason == policy.IdleTimeout || cause.reason == policy.HalfCloseTimeout {
@@ -170,6 +170,8 @@ func (r *relay) close(ctx context.Context, cause ending, lease *sourceport.Lease
 		r.client.cut = r.client.cut || r.upstream.midRecord()
 		r.upstream.cut = r.upstream.cut || r.client.midRecord()
 	}
+	r.client.forget()
+	r.upstream.forget()
 	if cause.side == Upstream { // the other side first: who is the cause may be lingered for
 		r.client.finish(ctx, cause)
 	}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"crypto/tls"
 	"io"
+	"net"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"sallyport/policy"
 )
 
 // TestStride: large steps are for directions that go on filling chunks.
@@ -67,6 +70,24 @@ func TestLargeBuffersAreFew(t *testing.T) {
 				t.Error("a large one for a small step")
 			}
 		})
+	}
+}
+
+// TestLargeBuffersOutliveSessions: a session that ends with encrypted bytes that nobody has looked at gives their buffer back,
+// or a few bad clients could take the large ones from everybody.
+func TestLargeBuffersOutliveSessions(t *testing.T) {
+	for range mostLarge + 1 {
+		client, clientPeer := net.Pipe()
+		upstream, upstreamPeer := net.Pipe()
+		defer clientPeer.Close()
+		defer upstreamPeer.Close()
+		w := newWire(client, nil, noDeadline)
+		w.in, w.end = takeChunk(largeSize), recordHeader-1
+		if len(w.in.data) < largeSize {
+			t.Fatal("no large buffer is left")
+		}
+		r := newRelay(tlsEnd(Client, w, tls.Server(w, nil)), plainEnd(Upstream, upstream), nil, nil)
+		r.close(t.Context(), ending{side: Client, reason: policy.ProtocolError}, nil)
 	}
 }
 
