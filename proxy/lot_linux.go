@@ -82,8 +82,9 @@ func (l *lot) open() bool {
 	return true
 }
 
-// attend wakes who has something to do until the lot is closed.
+// attend wakes who has something to do until the lot is closed, or until the system does not let it.
 func (l *lot) attend(epoll syscall.RawConn) {
+	defer l.evacuate()
 	var events [64]unix.EpollEvent
 	for {
 		n := 0
@@ -98,7 +99,7 @@ func (l *lot) attend(epoll syscall.RawConn) {
 			return
 		}
 		for _, event := range events[:n] {
-			// An event that comes late can find another session there, which then looks in vain.
+			// An event that comes late can find another session there, which then looks in vain (see wake).
 			if f := l.at(int(event.Fd)); f != nil {
 				f.relay.wake(f)
 			}
@@ -115,7 +116,20 @@ func (l *lot) at(fd int) *flow {
 	return l.parked[fd]
 }
 
-// close is for when no session is left.
+// evacuate has everybody who is still there wait on a goroutine again: nobody else would ever wake them.
+func (l *lot) evacuate() {
+	l.close()
+	l.mu.Lock()
+	left := slices.Clone(l.parked)
+	l.mu.Unlock()
+	for _, f := range left {
+		if f != nil {
+			f.relay.wake(f)
+		}
+	}
+}
+
+// close lets nobody in any more.
 func (l *lot) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

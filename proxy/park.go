@@ -32,13 +32,15 @@ func (r *relay) parks(f *flow) bool {
 	return true
 }
 
-// wake gives a direction a goroutine again if it is parked.
+// wake gives a direction a goroutine again if it is parked. The pulse has to wake as well: the direction may find nothing to
+// pass on, or half a TLS record, and would keep its goroutine for as long as the session stays quiet.
 func (r *relay) wake(f *flow) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if f.parked {
 		f.parked = false
 		r.lot.leave(f)
+		r.clock.pulse.beat()
 		go r.move(f)
 	}
 }

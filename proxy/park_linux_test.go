@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sallyport/policy"
 )
 
@@ -94,5 +96,79 @@ func TestPark(t *testing.T) {
 				r.wantRecord(KeyClosedBy, tt.by, KeyCloseReason, tt.reason)
 			})
 		}
+	}
+}
+
+// TestParkAgain: a direction that was woken and found nothing to pass on does not keep its goroutine.
+func TestParkAgain(t *testing.T) {
+	r := parking(t, false, echo)
+	conn := r.connect()
+	say(t, conn, "hello")
+	r.waitParked(1)
+	relay := r.server.establishedSessions()[0].relay
+	relay.wake(&relay.up)
+	relay.wake(&relay.down)
+	r.waitParked(1)
+	say(t, conn, "again")
+}
+
+// TestParkWithinRecord: half a TLS record can come before a session is parked, and the rest after, wherever it is split.
+func TestParkWithinRecord(t *testing.T) {
+	r := parking(t, true, echo)
+	socket := &splitting{Conn: r.dial(), pause: func() {
+		taken := func() bool { return unread(r.server.establishedSessions()[0].accepted) == 0 }
+		eventually(t, "what was sent is taken", taken) // before that it was parked all the time
+		r.waitParked(1)
+	}}
+	conn := r.overTLS(socket, nil)
+	say(t, conn, "hello")
+	for _, first := range []int{1, recordHeader - 1, recordHeader, recordHeader + 1} {
+		socket.first = first
+		say(t, conn, "again")
+	}
+	conn.Close()
+	r.wantRecord(KeyCloseReason, policy.EndOfStream, KeyBytesIn, 25)
+}
+
+// unread returns how many bytes wait in a socket.
+func unread(conn net.Conn) (n int) {
+	rawOf(conn).Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCINQ) })
+	return n
+}
+
+// splitting pauses within the next write, once so many bytes have been sent.
+type splitting struct {
+	net.Conn
+	first int // 0: it does not
+	pause func()
+}
+
+func (s *splitting) Write(p []byte) (int, error) {
+	first := s.first
+	s.first = 0
+	n, err := s.Conn.Write(p[:first])
+	if err != nil || first == len(p) {
+		return n, err
+	}
+	if first > 0 {
+		s.pause()
+	}
+	m, err := s.Conn.Write(p[first:])
+	return n + m, err
+}
+
+// TestLotFails: where the system stops telling of events, quiet sessions go on with goroutines.
+func TestLotFails(t *testing.T) {
+	r := parking(t, false, echo)
+	conns := []net.Conn{r.connect(), r.connect()}
+	for _, conn := range conns {
+		say(t, conn, "hello")
+	}
+	r.waitParked(len(conns))
+	if err := r.server.lot.epoll.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, conn := range conns {
+		say(t, conn, "again")
 	}
 }
