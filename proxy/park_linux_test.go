@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"testing"
@@ -170,5 +172,63 @@ func TestLotFails(t *testing.T) {
 	}
 	for _, conn := range conns {
 		say(t, conn, "again")
+	}
+}
+
+// TestParkedSessionsEnd: limits and policies hold for those that have no goroutine.
+func TestParkedSessionsEnd(t *testing.T) {
+	tests := []struct {
+		name   string
+		limit  func(*Limits)
+		happen func(t *testing.T, r *rig, conn net.Conn)
+		reason policy.Reason
+	}{
+		{"idle", func(l *Limits) { l.IdleTimeout = 2 * time.Second }, nil, policy.IdleTimeout},
+		{"half closed", func(l *Limits) { l.HalfCloseTimeout = 700 * time.Millisecond }, func(t *testing.T, r *rig, conn net.Conn) {
+			if err := halfClose(conn); err != nil {
+				t.Error(err)
+			}
+		}, policy.HalfCloseTimeout},
+		{"old", func(l *Limits) { l.MaxLifetime = 2 * time.Second }, nil, policy.LifetimeLimit},
+		{"denied by a new policy", nil, func(t *testing.T, r *rig, conn net.Conn) {
+			r.gate.Policy = decide(func(*policy.Facts) policy.Decision { return policy.Decision{Reason: policy.Expired} })
+			r.server.Swap(r.closing(8, 0))
+			wantSame(t, "what comes before the record", slog.LevelWarn.String(), r.record()[slog.LevelKey].(string))
+		}, policy.PolicyChange},
+		{"drained", nil, func(t *testing.T, r *rig, conn net.Conn) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if cut, _ := r.server.Drain(ctx); cut != 1 {
+				t.Errorf("%d sessions were cut, want 1", cut)
+			}
+		}, policy.Shutdown},
+	}
+	for _, secure := range []bool{false, true} {
+		for _, tt := range tests {
+			t.Run(map[bool]string{false: "plaintext", true: "TLS"}[secure]+"/"+tt.name, func(t *testing.T) {
+				t.Parallel() // most of it is waiting
+				over := make(chan struct{})
+				defer close(over)
+				r := newRig(t, func(conn net.Conn) {
+					io.CopyN(conn, conn, 5)
+					<-over
+				})
+				r.limits.DeadPeerTimeout = 40 * time.Millisecond
+				if tt.limit != nil {
+					tt.limit(&r.limits)
+				}
+				if secure {
+					r.secure(tls.VersionTLS13)
+				}
+				r.start()
+				conn := r.connect()
+				say(t, conn, "hello")
+				r.waitParked(1)
+				if tt.happen != nil {
+					tt.happen(t, r, conn)
+				}
+				r.wantRecord(KeyClosedBy, Proxy, KeyCloseReason, tt.reason, KeyBytesIn, 5, KeyBytesOut, 5)
+			})
+		}
 	}
 }
