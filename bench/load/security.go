@@ -8,8 +8,11 @@ import (
 	"os"
 )
 
-// config offers nothing but what is expected.
+// config offers nothing but what is expected, and takes no server whose certificate is not verified.
 func (s *Security) config() (*tls.Config, error) {
+	if s.ServerName == "" {
+		return nil, errors.New("server name: none is given, and a certificate without one proves nothing")
+	}
 	config := &tls.Config{
 		ServerName: s.ServerName,
 		MinVersion: s.Version,
@@ -17,16 +20,11 @@ func (s *Security) config() (*tls.Config, error) {
 		// The load should cost little, and look the same to every proxy from the first byte on.
 		DynamicRecordSizingDisabled: true,
 	}
-	if s.CA != "" {
-		pem, err := os.ReadFile(s.CA)
-		if err != nil {
-			return nil, fmt.Errorf("ca: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca %s: no certificate in it", s.CA)
-		}
+	roots, err := s.roots()
+	if err != nil {
+		return nil, err
 	}
+	config.RootCAs = roots
 	if s.Group != 0 {
 		config.CurvePreferences = []tls.CurveID{tls.CurveID(s.Group)}
 	}
@@ -41,6 +39,22 @@ func (s *Security) config() (*tls.Config, error) {
 		config.Certificates = []tls.Certificate{own}
 	}
 	return config, nil
+}
+
+// roots are the CAs that a server's certificate may be of; nil for the system's.
+func (s *Security) roots() (*x509.CertPool, error) {
+	if s.CA == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(s.CA)
+	if err != nil {
+		return nil, fmt.Errorf("ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("ca %s: no certificate in it", s.CA)
+	}
+	return roots, nil
 }
 
 // check compares what was agreed on with what is expected. The first session of a place has no ticket to resume with.
