@@ -53,20 +53,6 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// written reads the one report of a directory.
-func written(t *testing.T, dir string) *report.Run {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("reports = %v (%v), want one", files, err)
-	}
-	run, err := readRun(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return run
-}
-
 // TestInterruptedRun ends a run by the context that Ctrl-C ends: it is still there, and says what became of it.
 func TestInterruptedRun(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())

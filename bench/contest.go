@@ -53,6 +53,7 @@ type stage struct {
 	loadCPU  int
 	time     time.Duration // of each measurement
 	room     int           // sessions that a proxy has descriptors for
+	journal  *journal
 	tell     func(format string, args ...any)
 	begin    func(workload, contestant, turn string) // a turn
 	started  int                                     // subjects so far
@@ -131,17 +132,25 @@ func (c *contest) each(ctx context.Context, round int, turn func(context.Context
 			return fmt.Errorf("%s, %s, %s: %w", c.Name, who.name, turnName(round), err)
 		case err != nil:
 			c.drop(who, round, err)
-			continue
+		default:
+			left = append(left, who)
+			c.keep(who, round, sample)
 		}
-		left = append(left, who)
-		sample.Workload, sample.Contestant, sample.Round = c.Name, who.name, round
-		c.run.Samples = append(c.run.Samples, sample)
-		if sample.Spoiled() {
-			c.tell("%s %s %s SPOILED: %v", c.Name, turnName(round), who.name, sample.Failures)
+		if err := c.journal.note(); err != nil {
+			return err
 		}
 	}
 	c.left = left
 	return nil
+}
+
+// keep notes a sample.
+func (c *contest) keep(who contestant, round int, sample report.Sample) {
+	sample.Workload, sample.Contestant, sample.Round = c.Name, who.name, round
+	c.run.Samples = append(c.run.Samples, sample)
+	if sample.Spoiled() {
+		c.tell("%s %s %s SPOILED: %v", c.Name, turnName(round), who.name, sample.Failures)
+	}
 }
 
 func turnName(round int) string {

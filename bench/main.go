@@ -64,6 +64,9 @@ func bench(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
+		if run.Header.Target == "" && len(run.Goals) == 0 { // it was killed before it came to them
+			run.Goals = goals()
+		}
 		return o.publish(out, run, old, nil)
 	}
 	run, err := o.run(ctx)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"sallyport/bench/report"
@@ -72,23 +71,14 @@ func listed(changes []report.Change) string {
 	return strings.Join(names, "; ")
 }
 
-// write writes the reports, named after the time at which the run began.
+// write writes the page, and says where the reports are: the JSON lines were written as the run went on.
 func (o *options) write(out io.Writer, run *report.Run) error {
-	if err := os.MkdirAll(o.out, 0o755); err != nil {
+	lines, page := o.report(run, ".json"), o.report(run, ".html")
+	if err := create(page, func(w io.Writer) error { return report.HTML(w, run) }); err != nil {
 		return err
 	}
-	name := run.Header.Started.Format("2006-01-02-150405")
-	for _, one := range []struct {
-		kind  string
-		write func(io.Writer, *report.Run) error
-	}{{".json", report.Write}, {".html", report.HTML}} {
-		path := filepath.Join(o.out, name+one.kind)
-		if err := create(path, func(w io.Writer) error { return one.write(w, run) }); err != nil {
-			return err
-		}
-		fmt.Fprintln(out, "written:", path)
-	}
-	return nil
+	_, err := fmt.Fprintf(out, "written: %s\nwritten: %s\n", lines, page)
+	return err
 }
 
 func create(path string, write func(io.Writer) error) error {

@@ -41,6 +41,7 @@ func (o *options) run(ctx context.Context) (*report.Run, error) {
 		Machine:  machine(s),
 		Subjects: make(map[string]string),
 	}}
+	s.journal = o.journal(run)
 	if o.target.address != "" {
 		err = o.load(ctx, s, run)
 	} else {
@@ -50,7 +51,7 @@ func (o *options) run(ctx context.Context) (*report.Run, error) {
 	if err != nil {
 		run.Header.Incomplete = cause(ctx, err)
 	}
-	return run, err
+	return run, cmp.Or(err, s.journal.end(err))
 }
 
 // cause says in words what ended a run early.

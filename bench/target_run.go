@@ -46,6 +46,9 @@ func (o *options) load(ctx context.Context, s *stage, run *report.Run) error {
 			}
 			sample.Workload, sample.Contestant, sample.Round = kind, t.address, round
 			run.Samples = append(run.Samples, sample)
+			if err := s.journal.note(); err != nil {
+				return err
+			}
 		}
 	}
 	if len(run.Samples) == 0 {

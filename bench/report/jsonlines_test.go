@@ -5,14 +5,17 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestReadWhatWasWritten(t *testing.T) {
 	run := exampleRun()
+	run.Header.Incomplete = "interrupted"
 	var text bytes.Buffer
-	if err := Write(&text, run); err != nil {
+	if err := NewLines(&text).End(run); err != nil {
 		t.Fatal(err)
 	}
 	written := text.String()
@@ -30,6 +33,39 @@ func TestReadWhatWasWritten(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(first), &header); err != nil || header.Type != "header" || header.Command != run.Header.Command {
 		t.Errorf("first line is no header (%v): %s", err, first)
+	}
+}
+
+// A run that is killed leaves what it had measured.
+func TestLinesOfARunThatGoesOn(t *testing.T) {
+	whole := exampleRun()
+	var text bytes.Buffer
+	lines := NewLines(&text)
+	for i := range whole.Samples {
+		now := *whole
+		now.Header.Ended, now.Goals = time.Time{}, nil
+		now.Samples, now.Skipped = whole.Samples[:i+1], whole.Skipped[:min(i, len(whole.Skipped))]
+		if err := lines.Add(&now); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Read(bytes.NewReader(text.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		now.Header.Incomplete = cutOff
+		if diff := cmp.Diff(&now, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("after %d samples (-want +got):\n%s", i+1, diff)
+		}
+	}
+	if err := lines.End(whole); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(&text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(whole, got); diff != "" {
+		t.Errorf("at the end (-want +got):\n%s", diff)
 	}
 }
 

@@ -14,7 +14,7 @@ type Run struct {
 // Header says what was measured, on what, and when.
 type Header struct {
 	Started   time.Time         `json:"started"`
-	Ended     time.Time         `json:"ended"`
+	Ended     time.Time         `json:"ended,omitzero"`
 	Rounds    int               `json:"rounds"`
 	Time      time.Duration     `json:"time"`    // of each measurement
 	Command   string            `json:"command"` // that makes such a run again
