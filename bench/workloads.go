@@ -202,7 +202,7 @@ func pressure() []workload {
 		task:     subject.Task{Mode: subject.Secure},
 		job:      load.Job{Kind: load.Flood, Connections: 32, Message: 128, Pace: pace},
 	}, {
-		Workload: report.Workload{Name: "flood", Title: "32 connections with 128 bytes every 10 ms, in a flood of handshakes", Unit: "message"},
+		Workload: report.Workload{Name: "flood", Title: "32 connections with 128 bytes every 10 ms, in a flood of handshakes", Unit: "message", Calm: "paced"},
 		task:     subject.Task{Mode: subject.Secure},
 		job:      load.Job{Kind: load.Flood, Connections: 32, Message: 128, Pace: pace, Beside: 256},
 	}}

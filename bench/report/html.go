@@ -84,6 +84,7 @@ type workloadView struct {
 	Columns   []columnView
 	Rows      []rowView
 	Seen      []string
+	Disturbed disturbance
 }
 
 type columnView struct{ Title, Unit string }
@@ -98,7 +99,7 @@ type cellView struct{ Median, Between string }
 
 // view is a table with everything that there is.
 func (r *Run) view(t table) workloadView {
-	view := workloadView{Workload: t.workload, Plots: t.plots(), Latencies: r.latencies(t), Seen: r.agreed(t.workload.Name)}
+	view := workloadView{Workload: t.workload, Plots: t.plots(), Latencies: r.latencies(t), Seen: r.agreed(t.workload.Name), Disturbed: r.disturbance(t.workload)}
 	compared := t.compared()
 	for i, c := range t.columns {
 		view.Columns = append(view.Columns, columnView{c.Title, c.unit})

@@ -33,6 +33,7 @@ func Markdown(run *Run) string {
 	}
 	for _, w := range h.Workloads {
 		run.table(w).markdown(&out)
+		run.disturbance(w).markdown(&out)
 	}
 	run.goalsMarkdown(&out)
 	if noise := run.noise(); noise != "" {

@@ -39,10 +39,11 @@ type Machine struct {
 
 // Workload is what the contestants do, in the order of the report.
 type Workload struct {
-	Name  string `json:"name"`  // "handshake-ecdsa"
-	Title string `json:"title"` // a line for people
-	Unit  string `json:"unit"`  // of work: "session", "message", "GiB", "connection"
-	Base  string `json:"base"`  // the contestant that others are compared with: "sallyport"
+	Name  string `json:"name"`           // "handshake-ecdsa"
+	Title string `json:"title"`          // a line for people
+	Unit  string `json:"unit"`           // of work: "session", "message", "GiB", "connection"
+	Base  string `json:"base"`           // the contestant that others are compared with: "sallyport"
+	Calm  string `json:"calm,omitempty"` // the workload that is the same without what disturbs this one
 }
 
 // Sample is what one contestant did in one round of a workload.

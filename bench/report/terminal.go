@@ -17,6 +17,7 @@ func Text(w io.Writer, run *Run, fancy bool) error {
 	run.heading(&out)
 	for _, workload := range run.Header.Workloads {
 		run.table(workload).text(&out)
+		run.disturbance(workload).text(&out)
 	}
 	run.goalsText(&out)
 	run.noiseText(&out)
