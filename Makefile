@@ -44,7 +44,7 @@ soak: ## run the long variants of the storms: reloads by the thousand, with conn
 	@$(SUITE) soak
 
 .PHONY: bench
-bench: ## measure beside haproxy, nginx, hitch and stunnel: everything, about an hour (BENCH="..." are flags for go run ./bench)
+bench: ## measure beside haproxy, nginx, hitch and stunnel: everything, three quarters of an hour to an hour (BENCH="..." are flags for go run ./bench)
 	@bench/setup.sh --check || echo "bench: goes on without them; as root on Debian, bench/setup.sh installs them"
 	@go run ./bench $(BENCH)
 

@@ -145,3 +145,21 @@ func TestContestIsInterrupted(t *testing.T) {
 		t.Errorf("samples %+v of a turn that did not end", run.Samples)
 	}
 }
+
+func TestQuickContestCountsSystemCallsOfOursOnly(t *testing.T) {
+	s, _ := rehearse(t)
+	s.brief = true
+	w := named(t, "resumed")
+	run := new(report.Run)
+	if err := s.contest(t.Context(), w, []contestant{{"direct", direct(), w.task}}, 1, run); err != nil {
+		t.Fatal(err)
+	}
+	for _, sample := range run.Samples {
+		if sample.Round == 0 || sample.Values[report.Syscalls] != 0 {
+			t.Errorf("sample %+v", sample)
+		}
+	}
+	if len(run.Samples) != 1 {
+		t.Errorf("%d samples, want one", len(run.Samples))
+	}
+}

@@ -13,12 +13,12 @@ import (
 
 // What is needed until memory counts as settled, and how long idleness is watched.
 const (
-	settlePart    = 0.005 // by which it may change
-	settleWindow  = 3 * time.Second
-	settleAtLeast = 5 * time.Second
-	settleAtMost  = 45 * time.Second
-	settleLook    = 250 * time.Millisecond
-	idleTime      = 5 * time.Second
+	settlePart   = 0.005 // by which it may change
+	settleWindow = 3 * time.Second
+	settleAtMost = 45 * time.Second
+	settleLook   = 250 * time.Millisecond
+	idleTime     = 5 * time.Second
+	idleShort    = time.Second // of a workload that is for a quick run
 )
 
 // remembering is a turn in which connections are opened and memory is measured, in a process that has done nothing before. A workload
@@ -30,7 +30,7 @@ func (c *contest) remembering(ctx context.Context, who contestant) (report.Sampl
 	if err != nil {
 		return sample, err
 	}
-	start, err := c.settled(ctx, p.Tree, settleWindow)
+	start, err := c.beginning(ctx, p.Tree)
 	if err != nil {
 		return sample, cmp.Or(p.Err(), err)
 	}
@@ -61,6 +61,15 @@ func (c *contest) remembering(ctx context.Context, who contestant) (report.Sampl
 	return sample, nil
 }
 
+// beginning is the memory of a process that has done nothing. It has to settle only where it is the figure: among thousands of connections
+// it hardly counts.
+func (c *contest) beginning(ctx context.Context, tree meter.Tree) (meter.Memory, error) {
+	if c.job.Connections > 1 {
+		return tree.Memory()
+	}
+	return c.settled(ctx, tree, settleWindow)
+}
+
 // held is what connections cost on which nothing happens.
 type held struct {
 	memory meter.Memory
@@ -73,11 +82,15 @@ func (c *contest) holding(ctx context.Context, p *subject.Process, atOnce bool) 
 		memory, err := p.Tree.Memory()
 		return held{memory: memory}, err
 	}
-	memory, err := c.settled(ctx, p.Tree, settleAtLeast)
+	memory, err := c.settled(ctx, p.Tree, c.settle)
 	if err != nil {
 		return held{}, err
 	}
-	idle, err := using(ctx, p.Tree, idleTime)
+	length := idleTime
+	if c.once {
+		length = idleShort
+	}
+	idle, err := using(ctx, p.Tree, length)
 	return held{memory, idle}, err
 }
 

@@ -80,7 +80,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 func (o *options) define(flags *flag.FlagSet) (only *string) {
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each contestant has its turn")
 	flags.DurationVar(&o.time, "time", 2*time.Second, "of each measurement")
-	flags.BoolVar(&o.quick, "quick", false, "only the most telling workloads, three rounds of 500ms unless told otherwise: under three minutes")
+	flags.BoolVar(&o.quick, "quick", false, "only the most telling workloads, three rounds of 500ms unless told otherwise, and system calls of sallyport only: under three minutes")
 	flags.BoolVar(&o.list, "list", false, "say what there is to measure, and against whom, and end")
 	flags.StringVar(&o.sallyport, "sallyport", "", "the program to measure; built from this tree if empty")
 	flags.StringVar(&o.out, "out", "bench/out", "the directory for reports; empty: none are written")

@@ -20,27 +20,39 @@ type progress struct {
 // What a turn takes besides its measurement: starting programs, connecting; and memory that has to settle.
 const (
 	turnOverhead   = 500 * time.Millisecond
-	memoryOverhead = 15 * time.Second
+	memoryOverhead = 5 * time.Second
+	perConnection  = time.Millisecond
 )
 
-func newProgress(out *os.File, plans []plan, rounds int, length time.Duration) *progress {
+func newProgress(out *os.File, plans []plan, o *options) *progress {
 	p := &progress{out: out, began: time.Now(), weights: make(map[string]time.Duration)}
 	if info, err := out.Stat(); err == nil {
 		p.terminal = info.Mode()&os.ModeCharDevice != 0
 	}
 	for _, one := range plans {
-		turn := length + turnOverhead
+		turn := o.time + turnOverhead
 		if one.memory {
-			turn = memoryOverhead
-		}
-		turns := rounds + 1 // in an extra one, system calls are counted
-		if one.once {
-			turns = 1
+			turn = memoryOverhead + one.settle + perConnection*time.Duration(one.job.Connections)
 		}
 		p.weights[one.Name] = turn
-		p.whole += turn * time.Duration(turns*len(one.contestants))
+		p.whole += turn * time.Duration(one.turns(o.rounds, o.quick))
 	}
 	return p
+}
+
+// turns is how many there are of a workload.
+func (p plan) turns(rounds int, quick bool) int {
+	all := len(p.contestants)
+	switch {
+	case p.once:
+		return all
+	case p.memory:
+		return min(rounds, memoryRounds)*all + max(rounds-memoryRounds, 0)
+	case quick:
+		return rounds*all + 1 // system calls of ours
+	default:
+		return (rounds + 1) * all
+	}
 }
 
 // turn says that one begins.

@@ -41,6 +41,7 @@ func (o *options) run(ctx context.Context) (*report.Run, error) {
 		Machine:  machine(s),
 		Subjects: make(map[string]string),
 	}}
+	s.brief = o.quick
 	s.journal = o.journal(run)
 	if o.target.address != "" {
 		err = o.load(ctx, s, run)
@@ -89,7 +90,7 @@ func (o *options) contests(ctx context.Context, s *stage, run *report.Run) error
 			planned = append(planned, plan{w, w.contestants(ours, peers)})
 		}
 	}
-	progress := newProgress(os.Stderr, planned, o.rounds, o.time)
+	progress := newProgress(os.Stderr, planned, o)
 	defer progress.end()
 	s.tell, s.begin = progress.say, progress.turn
 	for _, p := range planned {

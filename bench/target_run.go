@@ -24,7 +24,7 @@ func (o *options) load(ctx context.Context, s *stage, run *report.Run) error {
 		run.Header.Workloads = append(run.Header.Workloads, w)
 		planned = append(planned, plan{workload{Workload: w}, make([]contestant, 1)})
 	}
-	progress := newProgress(os.Stderr, planned, o.rounds, o.time)
+	progress := newProgress(os.Stderr, planned, o)
 	defer progress.end()
 	failed := make(map[string]bool)
 	for round := 1; round <= o.rounds; round++ {

@@ -16,12 +16,13 @@ type workload struct {
 	task     subject.Task
 	job      load.Job // Address and Security are filled in
 	resume   bool
-	per      float64   // of the load's units in one unit of the report; 0: 1
-	memory   bool      // connections, if any, are opened, and what they cost is measured while nothing happens
-	once     bool      // one round is enough: what is measured does not depend on the moment
-	variants []variant // of sallyport instead of the peers
-	quick    bool      // part of the quick run
-	smaller  bool      // part of no other: a larger one takes its place there
+	per      float64       // of the load's units in one unit of the report; 0: 1
+	memory   bool          // connections, if any, are opened, and what they cost is measured while nothing happens
+	settle   time.Duration // of a memory workload: how long connections are left alone at least
+	once     bool          // one round is enough: what is measured does not depend on the moment
+	variants []variant     // of sallyport instead of the peers
+	quick    bool          // part of the quick run
+	smaller  bool          // part of no other: a larger one takes its place there
 }
 
 // variant is sallyport with something more to do.

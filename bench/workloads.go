@@ -95,6 +95,10 @@ func messages() []workload {
 	}}
 }
 
+// settled is when everybody is done with what connections leave behind: sallyport gives memory back at the end of five quiet seconds, which
+// may begin five seconds late.
+const settled = 12 * time.Second
+
 // idleness is about what sessions cost that are only there.
 func idleness() []workload {
 	return []workload{{
@@ -107,6 +111,7 @@ func idleness() []workload {
 		task:     subject.Task{Mode: subject.Secure},
 		job:      load.Job{Kind: load.Idle, Connections: 1000, Message: 16 * kib},
 		memory:   true,
+		settle:   settled,
 		once:     true,
 		quick:    true,
 		smaller:  true,
@@ -115,11 +120,13 @@ func idleness() []workload {
 		task:     subject.Task{Mode: subject.Secure},
 		job:      load.Job{Kind: load.Idle, Connections: 10_000, Message: 16 * kib, Spread: 8},
 		memory:   true,
+		settle:   settled,
 	}, {
 		Workload: report.Workload{Name: "idle-1k", Title: "10,000 idle connections after a message of 1 KiB", Unit: "connection"},
 		task:     subject.Task{Mode: subject.Secure},
 		job:      load.Job{Kind: load.Idle, Connections: 10_000, Message: 1 * kib, Spread: 8},
 		memory:   true,
+		settle:   settled,
 	}, {
 		Workload: report.Workload{Name: "burst-5000", Title: "5,000 connections opened at once", Unit: "connection"},
 		task:     subject.Task{Mode: subject.Secure},
