@@ -232,3 +232,12 @@ func TestParkedSessionsEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestParkWithoutDeadPeers: sessions are parked, too, where no peer is ever taken for dead.
+func TestParkWithoutDeadPeers(t *testing.T) {
+	r := newRig(t, echo).start()
+	conn := r.connect()
+	say(t, conn, "hello")
+	r.waitParked(1)
+	say(t, conn, "again")
+}

@@ -18,7 +18,7 @@ type pulse struct {
 	period time.Duration // between looks
 	ends   [2]watched
 	quiet  func()     // called when nothing moves any more; must not block
-	dead   func(Side) // called at most once, in its own goroutine
+	dead   func(Side) // called at most once, in its own goroutine; nil: nobody is taken for dead
 	lasted func()     // called before the first look; nil afterwards
 
 	timer   *time.Timer
@@ -42,15 +42,19 @@ const looks = 3
 // startPulse watches both ends of a relay, and has the system probe the upstream once the session has lasted for a period. It
 // calls quiet whenever nothing moves any more, which must not block, and dead at most once.
 //
-// It returns nil, which is a pulse that watches nothing, where there is nothing that can be watched.
+// Without a limit for dead peers it only looks whether things are quiet. It returns nil, which is a pulse that watches nothing,
+// where there is nothing that can be watched.
 func startPulse(limits *Limits, client, upstream *end, quiet func(), dead func(Side)) *pulse {
-	deadPeer := limits.DeadPeerTimeout
-	if deadPeer <= 0 || !canTakePulse || client.socket.raw == nil && upstream.socket.raw == nil {
+	if !canTakePulse || client.socket.raw == nil && upstream.socket.raw == nil {
 		keepAlive(upstream.conn, limits.KeepAlive)
 		return nil
 	}
+	period := periodFor(limits.DeadPeerTimeout)
+	if period <= 0 {
+		period, dead = quietPeriod, nil
+	}
 	p := &pulse{
-		period: periodFor(deadPeer),
+		period: period,
 		ends:   [2]watched{{side: Client, socket: client.socket}, {side: Upstream, socket: upstream.socket}},
 		quiet:  quiet,
 		dead:   dead,
@@ -59,6 +63,9 @@ func startPulse(limits *Limits, client, upstream *end, quiet func(), dead func(S
 	p.start()
 	return p
 }
+
+// quietPeriod is the time between looks where nobody is taken for dead.
+const quietPeriod = 2 * time.Second
 
 // periodFor returns the time between looks. Silence only counts after a period, and the first look after that can come
 // another one late: all of it has to fit.
@@ -100,7 +107,7 @@ func (p *pulse) look() {
 		end := &p.ends[i]
 		inFlight, owed := end.socket.unacknowledged(p.period)
 		busy = busy || inFlight
-		if !owed {
+		if !owed || p.dead == nil {
 			end.silent = 0
 			continue
 		}

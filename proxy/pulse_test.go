@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -134,8 +135,26 @@ func TestPulse(t *testing.T) {
 			}
 		})
 	})
+	t.Run("nobody is taken for dead without a limit", func(t *testing.T) {
+		run(t, func(p *pulse, client, _ *vitals, _ chan Side) {
+			p.dead = nil
+			client.set(true, true)
+			wait(time.Hour)
+			client.set(false, false)
+			wait(time.Hour)
+			if !p.asleep.Load() {
+				t.Error("it does not sleep when things have gone quiet")
+			}
+		})
+	})
 	t.Run("none", func(t *testing.T) {
-		p := startPulse(&Limits{}, nil, new(end), nil, nil)
+		here, there := net.Pipe() // no sockets
+		defer here.Close()
+		defer there.Close()
+		p := startPulse(&Limits{DeadPeerTimeout: time.Second}, plainEnd(Client, here), plainEnd(Upstream, there), nil, nil)
+		if p != nil {
+			t.Error("something is watched")
+		}
 		p.beat()
 		p.stop()
 	})
