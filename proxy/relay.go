@@ -108,7 +108,7 @@ func (r *relay) pump(f *flow) (over bool) {
 		}
 	}()
 	end := f.run(r.clock)
-	if errors.Is(end.err, os.ErrDeadlineExceeded) && r.parks(f) {
+	if end.side == f.from.side && errors.Is(end.err, os.ErrDeadlineExceeded) && r.parks(f) {
 		return false
 	}
 	r.note(end) // before the receiver hears of it, whose answer would seem to have come first
