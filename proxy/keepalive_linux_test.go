@@ -2,35 +2,62 @@ package proxy
 
 import (
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// TestKeepAlive: the connection to an upstream is probed from the first look on, as configured.
+// TestKeepAlive: from the first look on, no peer on the same host is probed, whatever its socket inherited. That others are is
+// seen where there are others: the integration tests have dead peers in a network of their own.
 func TestKeepAlive(t *testing.T) {
 	config := net.KeepAliveConfig{Enable: true, Idle: 9 * time.Second, Interval: 3 * time.Second, Count: 3}
+	inherited := probing{1, 9, 3, 3}
 	for _, tt := range []struct {
 		name     string
 		deadPeer time.Duration
 		config   net.KeepAliveConfig
 		want     probing
 	}{
-		{"after a look", 4 * time.Millisecond, config, probing{1, 9, 3, 3}},
-		{"before the first look", time.Hour, config, probing{}},
-		{"not configured", 4 * time.Millisecond, net.KeepAliveConfig{}, probing{}},
+		{"after a look", 4 * time.Millisecond, config, probing{}},
+		{"before the first look", time.Hour, config, inherited},
+		{"not configured", 4 * time.Millisecond, net.KeepAliveConfig{}, inherited},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			client, _ := sockets(t)
-			upstream := unprobed(t)
+			client, upstream := unprobed(t), unprobed(t)
+			for _, conn := range []*net.TCPConn{client, upstream} {
+				if err := conn.SetKeepAliveConfig(config); err != nil {
+					t.Fatal(err)
+				}
+			}
 			p := startPulse(&Limits{DeadPeerTimeout: tt.deadPeer, KeepAlive: tt.config}, plainEnd(Client, client), plainEnd(Upstream, upstream), func() {}, nil)
 			defer p.stop()
-			if tt.deadPeer > 0 && tt.deadPeer < time.Second {
+			if tt.deadPeer < time.Second {
 				eventually(t, "a look", p.asleep.Load)
 			}
-			wantSame(t, "options", tt.want, probingOf(t, upstream))
+			wantSame(t, "options of the client", tt.want, probingOf(t, client))
+			wantSame(t, "options of the upstream", tt.want, probingOf(t, upstream))
 		})
+	}
+}
+
+func TestSameHost(t *testing.T) {
+	for _, tt := range []struct {
+		local, remote string
+		want          bool
+	}{
+		{"127.0.0.1:2021", "127.0.0.1:40000", true},
+		{"127.0.0.1:2021", "127.0.0.9:40000", true},
+		{"[::1]:2021", "[::1]:40000", true},
+		{"10.0.0.5:2021", "10.0.0.5:40000", true},
+		{"10.0.0.5:2021", "10.0.0.6:40000", false},
+		{"[2001:db8::5]:2021", "[2001:db8::5]:40000", true},
+		{"[2001:db8::5]:2021", "[2001:db8::6]:40000", false},
+	} {
+		if got := sameHost(netip.MustParseAddrPort(tt.local), netip.MustParseAddrPort(tt.remote)); got != tt.want {
+			t.Errorf("sameHost(%s, %s) = %v, want %v", tt.local, tt.remote, got, tt.want)
+		}
 	}
 }
 

@@ -39,14 +39,18 @@ type watched struct {
 // looks is how many looks in a row declare a peer dead.
 const looks = 3
 
-// startPulse watches both ends of a relay, and has the system probe the upstream once the session has lasted for a period. It
+// startPulse watches both ends of a relay, and has the system probe them once the session has lasted for a period. It
 // calls quiet whenever nothing moves any more, which must not block, and dead at most once.
 //
 // Without a limit for dead peers it only looks whether things are quiet. It returns nil, which is a pulse that watches nothing,
 // where there is nothing that can be watched.
 func startPulse(limits *Limits, client, upstream *end, quiet func(), dead func(Side)) *pulse {
-	if !canTakePulse || client.socket.raw == nil && upstream.socket.raw == nil {
+	probeBoth := func() {
+		keepAlive(client.conn, limits.KeepAlive)
 		keepAlive(upstream.conn, limits.KeepAlive)
+	}
+	if !canTakePulse || client.socket.raw == nil && upstream.socket.raw == nil {
+		probeBoth()
 		return nil
 	}
 	period := periodFor(limits.DeadPeerTimeout)
@@ -58,7 +62,7 @@ func startPulse(limits *Limits, client, upstream *end, quiet func(), dead func(S
 		ends:   [2]watched{{side: Client, socket: client.socket}, {side: Upstream, socket: upstream.socket}},
 		quiet:  quiet,
 		dead:   dead,
-		lasted: func() { keepAlive(upstream.conn, limits.KeepAlive) },
+		lasted: probeBoth,
 	}
 	p.start()
 	return p
