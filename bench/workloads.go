@@ -104,7 +104,7 @@ func idleness() []workload {
 	return []workload{{
 		Workload: report.Workload{Name: "start", Title: "memory at start, and the program's size", Unit: "connection"},
 		task:     subject.Task{Mode: subject.Secure},
-		job:      load.Job{Kind: load.Idle, Connections: 1, Message: 64},
+		job:      load.Job{Kind: load.Idle}, // without connections: about the process alone
 		memory:   true,
 	}, {
 		Workload: report.Workload{Name: "idle-quick", Title: "1,000 idle connections after a message of 16 KiB", Unit: "connection"},
