@@ -53,7 +53,8 @@ func (ns namespace) cut(t *testing.T, port string) {
 		" add rule ip cut in tcp dport "+port+" drop; add rule ip cut in tcp sport "+port+" drop")
 }
 
-// A server that falls silent is noticed whether nothing or something is on its way to it, and the client learns of it.
+// A server that falls silent is noticed whether nothing or something is on its way to it, and the client learns of it. Peers on the same
+// host are not probed, since they cannot vanish: to count for another host, the server has an address that sallyport does not connect from.
 func TestDeadUpstream(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -65,18 +66,23 @@ func TestDeadUpstream(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ns := newNamespace(t)
 			socat := need(t, "socat")
-			const upstream = "12345"
+			const upstream, near, far = "12345", "10.9.9.1", "10.9.9.2"
+			for _, address := range []string{near, far} {
+				ns.run(t, need(t, "ip"), "address", "add", address+"/32", "dev", "lo")
+			}
 			server := launch{prefix: ns.exec}.start(t, `
 limits.dead_peer_timeout = "3s"
 [[application]]
 name = "a"
-upstream.primary = "127.0.0.1:`+upstream+`"
+upstream.primary = "`+far+`:`+upstream+`"
+upstream.source.address = "`+near+`"
+upstream.source.ports = "20001-20009"
 [[application.port]]
 id = "p"
 listen = "unix:p.sock"
 mode = "plaintext"
 `)
-			start(t, exec.Command(ns.exec[0], plus(ns.exec[1:], socat, "TCP-LISTEN:"+upstream+",bind=127.0.0.1,fork,reuseaddr", "EXEC:cat")...))
+			start(t, exec.Command(ns.exec[0], plus(ns.exec[1:], socat, "TCP-LISTEN:"+upstream+",bind="+far+",fork,reuseaddr", "EXEC:cat")...))
 			conn := dialThrough(t, filepath.Join(filepath.Dir(server.config), "p.sock"))
 			ns.cut(t, upstream)
 			if c.send {
