@@ -113,7 +113,7 @@ func (l *Limits) generosity(o *Limits) int {
 	return cmp.Or(
 		compareBounds(float64(l.MaxConnections), float64(o.MaxConnections)),
 		compareBounds(l.Rate.PerSecond(), o.Rate.PerSecond()),
-		compareBounds(float64(l.depth()), float64(o.depth())))
+		compareBounds(float64(l.Depth()), float64(o.Depth())))
 }
 
 // compareBounds compares bounds of which 0 is none at all.
@@ -130,8 +130,8 @@ func compareBounds(a, b float64) int {
 	}
 }
 
-// depth is how many connections may come at once, 0 for any number.
-func (l *Limits) depth() int {
+// Depth returns how many connections may come at once before the rate holds them back, 0 for any number.
+func (l *Limits) Depth() int {
 	if bucket := l.arrivals(); !bucket.none() {
 		return bucket.burst
 	}

@@ -30,13 +30,13 @@ func (a Address) String() string {
 // Local reports whether only programs on this host can connect. What systemd
 // listens on is not known here and taken for local.
 func (a Address) Local() bool {
-	tcp, ok := a.tcp()
+	tcp, ok := a.TCP()
 	return !ok || tcp.Addr().IsLoopback()
 }
 
-// tcp returns the address and port of a TCP address; the IP is the invalid one
+// TCP returns the address and port of a TCP address; the IP is the invalid one
 // when it stands for IPv4 and IPv6.
-func (a Address) tcp() (netip.AddrPort, bool) {
+func (a Address) TCP() (netip.AddrPort, bool) {
 	host, port, err := net.SplitHostPort(a.Address)
 	number, bad := strconv.ParseUint(port, 10, 16)
 	if !strings.HasPrefix(a.Network, "tcp") || err != nil || bad != nil {

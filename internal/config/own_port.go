@@ -34,7 +34,7 @@ func reaches(to Endpoint, at Address) bool {
 	if to.Network == "unix" {
 		return at == (Address{"unix", to.Address})
 	}
-	listening, ok := at.tcp()
+	listening, ok := at.TCP()
 	dialled, err := netip.ParseAddrPort(strings.Replace(to.Address, "localhost:", "127.0.0.1:", 1))
 	if !ok || err != nil || listening.Port() != dialled.Port() {
 		return false

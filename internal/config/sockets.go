@@ -21,7 +21,7 @@ type socket struct {
 // claim notes that owner listens on an address and reports one that is taken.
 func (c *checker) claim(owner string, address Located[Address]) {
 	own := socket{owner, address}
-	tcp, ok := address.Value.tcp()
+	tcp, ok := address.Value.TCP()
 	if !ok {
 		c.claimNamed(own)
 		return

@@ -1,0 +1,114 @@
+package firewall
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Minus returns what is in r and not in other, with the labels of r.
+func (r Region) Minus(other Region) Region {
+	return r.combine(other, func(mine, others []Span) []Span {
+		return cut(mine, others, false)
+	})
+}
+
+// Common returns what is in both, with the labels of r.
+func (r Region) Common(other Region) Region {
+	return r.combine(other, func(mine, others []Span) []Span {
+		return cut(mine, others, true)
+	})
+}
+
+// Plus unites two regions. Where they overlap, the labels of both are kept.
+func (r Region) Plus(other Region) Region {
+	switch {
+	case len(r) == 0:
+		return other
+	case len(other) == 0:
+		return r
+	default:
+		return RegionOf(slices.Concat(r.Patches(), other.Patches()))
+	}
+}
+
+// combine walks through both in the order of addresses. What only r holds is given with no spans of the other.
+func (r Region) combine(other Region, spans func(mine, others []Span) []Span) Region {
+	var result Region
+	j := 0
+	for _, s := range r {
+		for j < len(other) && other[j].Last.Less(s.First) {
+			j++
+		}
+		at := s.First
+		for k := j; at.IsValid() && !s.Last.Less(at); k++ {
+			if k == len(other) || s.Last.Less(other[k].First) {
+				result = result.with(Slab{at, s.Last, spans(s.Spans, nil)})
+				break
+			}
+			o := other[k]
+			if at.Less(o.First) {
+				result = result.with(Slab{at, o.First.Prev(), spans(s.Spans, nil)})
+				at = o.First
+			}
+			last := earlier(s.Last, o.Last)
+			result = result.with(Slab{at, last, spans(s.Spans, o.Spans)})
+			at = last.Next() // invalid after the last of a family
+		}
+	}
+	return result
+}
+
+func earlier(a, b netip.Addr) netip.Addr {
+	if a.Less(b) {
+		return a
+	}
+	return b
+}
+
+// cut returns the parts of spans that are in others, or those that are not.
+func cut(spans, others []Span, within bool) []Span {
+	var parts []Span
+	for _, s := range spans {
+		at := int(s.First)
+		add := func(first, last int, inside bool) {
+			if first <= last && inside == within {
+				part := s
+				part.First, part.Last = uint16(first), uint16(last)
+				parts = withSpan(parts, part)
+			}
+		}
+		for _, o := range others {
+			if int(o.Last) < at || o.First > s.Last {
+				continue
+			}
+			add(at, int(o.First)-1, false)
+			at = max(at, int(o.First))
+			add(at, min(int(o.Last), int(s.Last)), true)
+			at = int(o.Last) + 1
+		}
+		add(at, int(s.Last), false)
+	}
+	return parts
+}
+
+// Prefixes returns the fewest prefixes that make up a range of addresses of one family.
+func Prefixes(first, last netip.Addr) []netip.Prefix {
+	var all []netip.Prefix
+	for at := first; at.IsValid() && !last.Less(at); {
+		p := netip.PrefixFrom(at, at.BitLen())
+		for p.Bits() > 0 {
+			wider := netip.PrefixFrom(at, p.Bits()-1)
+			if wider.Masked().Addr() != at || last.Less(LastOf(wider)) {
+				break
+			}
+			p = wider
+		}
+		all = append(all, p)
+		end := LastOf(p)
+		if end == last {
+			break
+		}
+		at = end.Next()
+	}
+	return all
+}
