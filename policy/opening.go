@@ -43,11 +43,11 @@ func (c *Closure) Closes(o *Opening) bool {
 	return c.Block != nil || !o.TLS
 }
 
-// Openings returns from where sessions can pass at a time: by port, in the order of the source, and then by rule and client. Openings may
-// overlap. Sources without an address are left out.
+// Openings returns from where sessions can pass at a time: by port, in the order of the source, and then by rule and
+// client, addresses last. Openings may overlap. Sources without an address are left out.
 //
 // The early judgement of [Set.Decide] lets a session from an address and source port pass exactly if an opening of its
-// port holds them where no closure that [Closure.Closes] it does.
+// port holds them where no closure that [Closure.Closes] it does. Port 0, from which nothing can connect, is not looked at.
 func (s *Set) Openings(now time.Time) []Opening {
 	if s == nil || s.src == nil {
 		return nil
@@ -58,7 +58,8 @@ func (s *Set) Openings(now time.Time) []Opening {
 		port := &s.src.Ports[i]
 		d := s.ports[portKey{port.Application, port.ID}]
 		if d.audit {
-			all = append(all, Opening{Port: port, Prefixes: everyAddress[:], TLS: port.Mode != Plaintext, Plaintext: port.Mode != Secure})
+			o := Opening{Port: port, Prefixes: everyAddress[:], TLS: port.Mode != Plaintext, Plaintext: port.Mode != Secure}
+			all = append(all, o)
 			continue
 		}
 		rules := slices.SortedFunc(slices.Values(d.rules), func(a, b int32) int { return cmp.Compare(s.rules[a].order, s.rules[b].order) })
