@@ -63,78 +63,99 @@ type Span struct {
 
 // RegionOf unites patches. Where they overlap, the labels of all are kept.
 func RegionOf(patches []Patch) Region {
-	edges := edgesOf(patches)
-	var active []int // patches, in no order
+	bundles := bundled(patches)
+	bounds := boundsOf(bundles)
+	var active []bundle // in no order
 	var region Region
-	for i, at := range edges {
-		active = slices.DeleteFunc(active, func(p int) bool { return patches[p].Last.Less(at.addr) })
-		active = append(active, at.begin...)
+	for i, at := range bounds {
+		active = slices.DeleteFunc(active, func(b bundle) bool { return b.last.Less(at) })
+		for len(bundles) > 0 && bundles[0].first == at {
+			active = append(active, bundles[0])
+			bundles = bundles[1:]
+		}
 		if len(active) == 0 {
 			continue
 		}
-		last := LastOf(netip.PrefixFrom(at.addr, 0)) // of the family
-		if i+1 < len(edges) && edges[i+1].addr.BitLen() == at.addr.BitLen() {
-			last = edges[i+1].addr.Prev()
+		last := LastOf(netip.PrefixFrom(at, 0)) // of the family
+		if i+1 < len(bounds) && bounds[i+1].BitLen() == at.BitLen() {
+			last = bounds[i+1].Prev()
 		}
-		region = region.with(Slab{at.addr, last, spansOf(patches, active)})
+		region = region.with(Slab{at, last, spansOf(active)})
 	}
 	return region
 }
 
-// edge is an address at which patches begin, or before which some end.
-type edge struct {
-	addr  netip.Addr
-	begin []int
+// bundle is patches of the same addresses and ports: clients that are told apart by their identities share them by the thousand.
+type bundle struct {
+	first, last netip.Addr
+	ports       policy.PortRange
+	labels      []int32 // ascending, each once
 }
 
-func edgesOf(patches []Patch) []edge {
-	type event struct {
-		addr  netip.Addr
-		begin int // -1 for the end of one
-	}
-	events := make([]event, 0, 2*len(patches))
-	for i, p := range patches {
-		events = append(events, event{p.First, i})
-		if next := p.Last.Next(); next.IsValid() {
-			events = append(events, event{next, -1})
+// bundled returns patches in the order of their first addresses.
+func bundled(patches []Patch) []bundle {
+	sorted := slices.SortedFunc(slices.Values(patches), func(a, b Patch) int {
+		return cmp.Or(a.First.Compare(b.First), a.Last.Compare(b.Last), compareRanges(a.Ports, b.Ports), cmp.Compare(a.Label, b.Label))
+	})
+	sorted = slices.Compact(sorted)
+	labels := make([]int32, len(sorted))
+	var all []bundle
+	begin := 0
+	for i, p := range sorted {
+		labels[i] = p.Label
+		if n := len(all); n > 0 && all[n-1].first == p.First && all[n-1].last == p.Last && all[n-1].ports == p.Ports {
+			all[n-1].labels = labels[begin : i+1 : i+1]
+			continue
 		}
+		begin = i
+		all = append(all, bundle{p.First, p.Last, p.Ports, labels[i : i+1 : i+1]})
 	}
-	slices.SortFunc(events, func(a, b event) int { return cmp.Or(a.addr.Compare(b.addr), cmp.Compare(a.begin, b.begin)) })
-	var edges []edge
-	for _, e := range events {
-		if n := len(edges); n == 0 || edges[n-1].addr != e.addr {
-			edges = append(edges, edge{addr: e.addr})
-		}
-		if e.begin >= 0 {
-			at := &edges[len(edges)-1]
-			at.begin = append(at.begin, e.begin)
-		}
-	}
-	return edges
+	return all
 }
 
-// spansOf returns the source ports of patches at one address.
-func spansOf(patches []Patch, active []int) []Span {
+func compareRanges(a, b policy.PortRange) int {
+	return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last))
+}
+
+// boundsOf returns the addresses at which bundles begin, or before which some end.
+func boundsOf(bundles []bundle) []netip.Addr {
+	bounds := make([]netip.Addr, 0, 2*len(bundles))
+	for _, b := range bundles {
+		bounds = append(bounds, b.first)
+		if next := b.last.Next(); next.IsValid() { // not the last of its family
+			bounds = append(bounds, next)
+		}
+	}
+	slices.SortFunc(bounds, netip.Addr.Compare)
+	return slices.Compact(bounds)
+}
+
+// spansOf returns the source ports of bundles at one address.
+func spansOf(active []bundle) []Span {
+	if len(active) == 1 {
+		return []Span{{active[0].ports, active[0].labels}}
+	}
 	bounds := make([]int, 0, 2*len(active))
-	for _, p := range active {
-		bounds = append(bounds, int(patches[p].Ports.First), int(patches[p].Ports.Last)+1)
+	for _, b := range active {
+		bounds = append(bounds, int(b.ports.First), int(b.ports.Last)+1)
 	}
 	slices.Sort(bounds)
 	bounds = slices.Compact(bounds)
-	labels := make([][]int32, len(bounds))
-	for _, p := range active {
-		first, _ := slices.BinarySearch(bounds, int(patches[p].Ports.First))
-		for i := first; bounds[i] <= int(patches[p].Ports.Last); i++ {
-			labels[i] = append(labels[i], patches[p].Label)
+	holding := make([][]int32, len(bounds)) // labels of the ports from each bound on
+	for _, b := range active {
+		first, _ := slices.BinarySearch(bounds, int(b.ports.First))
+		for i := first; bounds[i] <= int(b.ports.Last); i++ {
+			holding[i] = append(holding[i], b.labels...)
 		}
 	}
 	var spans []Span
-	for i, list := range labels {
-		if len(list) == 0 {
+	for i, labels := range holding {
+		if len(labels) == 0 {
 			continue
 		}
-		slices.Sort(list)
-		spans = withSpan(spans, Span{policy.PortRange{First: uint16(bounds[i]), Last: uint16(bounds[i+1] - 1)}, slices.Compact(list)})
+		slices.Sort(labels)
+		ports := policy.PortRange{First: uint16(bounds[i]), Last: uint16(bounds[i+1] - 1)}
+		spans = withSpan(spans, Span{ports, slices.Clip(slices.Compact(labels))})
 	}
 	return spans
 }

@@ -7,16 +7,12 @@ import (
 
 // Minus returns what is in r and not in other, with the labels of r.
 func (r Region) Minus(other Region) Region {
-	return r.combine(other, func(mine, others []Span) []Span {
-		return cut(mine, others, false)
-	})
+	return r.combine(other, false)
 }
 
 // Common returns what is in both, with the labels of r.
 func (r Region) Common(other Region) Region {
-	return r.combine(other, func(mine, others []Span) []Span {
-		return cut(mine, others, true)
-	})
+	return r.combine(other, true)
 }
 
 // Plus unites two regions. Where they overlap, the labels of both are kept.
@@ -31,27 +27,25 @@ func (r Region) Plus(other Region) Region {
 	}
 }
 
-// combine walks through both in the order of addresses. What only r holds is given with no spans of the other.
-func (r Region) combine(other Region, spans func(mine, others []Span) []Span) Region {
+// combine walks through both in the order of addresses and keeps of r what is within other, or what is not.
+func (r Region) combine(other Region, within bool) Region {
 	var result Region
-	j := 0
 	for _, s := range r {
-		for j < len(other) && other[j].Last.Less(s.First) {
-			j++
-		}
+		ahead, _ := slices.BinarySearchFunc(other, s.First, func(o Slab, first netip.Addr) int { return o.Last.Compare(first) })
+		other = other[ahead:]
 		at := s.First
-		for k := j; at.IsValid() && !s.Last.Less(at); k++ {
+		for k := 0; at.IsValid() && !s.Last.Less(at); k++ {
 			if k == len(other) || s.Last.Less(other[k].First) {
-				result = result.with(Slab{at, s.Last, spans(s.Spans, nil)})
+				result = result.with(Slab{at, s.Last, cut(s.Spans, nil, within)})
 				break
 			}
 			o := other[k]
 			if at.Less(o.First) {
-				result = result.with(Slab{at, o.First.Prev(), spans(s.Spans, nil)})
+				result = result.with(Slab{at, o.First.Prev(), cut(s.Spans, nil, within)})
 				at = o.First
 			}
 			last := earlier(s.Last, o.Last)
-			result = result.with(Slab{at, last, spans(s.Spans, o.Spans)})
+			result = result.with(Slab{at, last, cut(s.Spans, o.Spans, within)})
 			at = last.Next() // invalid after the last of a family
 		}
 	}
@@ -67,6 +61,9 @@ func earlier(a, b netip.Addr) netip.Addr {
 
 // cut returns the parts of spans that are in others, or those that are not.
 func cut(spans, others []Span, within bool) []Span {
+	if len(others) == 0 && !within {
+		return spans
+	}
 	var parts []Span
 	for _, s := range spans {
 		at := int(s.First)
