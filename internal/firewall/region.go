@@ -141,23 +141,31 @@ func spansOf(active []bundle) []Span {
 	}
 	slices.Sort(bounds)
 	bounds = slices.Compact(bounds)
-	holding := make([][]int32, len(bounds)) // labels of the ports from each bound on
+	holders := make([][][]int32, len(bounds)) // labels of the bundles that have the ports from each bound on
 	for _, b := range active {
 		first, _ := slices.BinarySearch(bounds, int(b.ports.First))
 		for i := first; bounds[i] <= int(b.ports.Last); i++ {
-			holding[i] = append(holding[i], b.labels...)
+			holders[i] = append(holders[i], b.labels)
 		}
 	}
 	var spans []Span
-	for i, labels := range holding {
-		if len(labels) == 0 {
-			continue
+	for i, lists := range holders {
+		if len(lists) > 0 {
+			ports := policy.PortRange{First: uint16(bounds[i]), Last: uint16(bounds[i+1] - 1)}
+			spans = withSpan(spans, Span{ports, united(lists)})
 		}
-		slices.Sort(labels)
-		ports := policy.PortRange{First: uint16(bounds[i]), Last: uint16(bounds[i+1] - 1)}
-		spans = withSpan(spans, Span{ports, slices.Clip(slices.Compact(labels))})
 	}
 	return spans
+}
+
+// united returns the labels of lists, ascending, each once.
+func united(lists [][]int32) []int32 {
+	if len(lists) == 1 {
+		return lists[0]
+	}
+	all := slices.Concat(lists...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // withSpan appends a span, which continues the last one if it touches it and has the same labels.
