@@ -1,7 +1,9 @@
 package firewall
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 
 	"sallyport/policy"
 )
@@ -14,24 +16,22 @@ type destination struct {
 
 // destinations returns where a service is found from a position.
 func (b *builder) destinations(s *Service) []destination {
-	local := b.At == AtHost || b.At == AtServer
-	known := s.Listen.Port() != 0
-	if known && s.Listen.Addr().IsLoopback() {
-		b.note("%s listens on %s, which no firewall sees.", s.Name(), s.Listen)
+	if !b.visible(s) {
 		return nil
 	}
-	if !known && len(s.ReachedAt) == 0 {
-		b.note("%s listens %s and is left out.", s.Name(), s.Unknown)
-		return nil
+	local := b.At == AtHost || b.At == AtServer
+	known := s.Listen.Port() != 0
+	specific := s.Listen.Addr().IsValid() && !s.Listen.Addr().IsUnspecified()
+	balanced := len(s.Balancers) > 0
+	if balanced {
+		b.balanced(s, local || len(s.ReachedAt) == 0, local || specific || !known)
 	}
 	var all []destination
 	if !local || !known {
 		for _, at := range s.ReachedAt {
-			all = append(all, destination{End: s.end(at)})
+			all = append(all, destination{s.end(at), local && balanced})
 		}
 	}
-	specific := s.Listen.Addr().IsValid() && !s.Listen.Addr().IsUnspecified()
-	balanced := len(s.Balancers) > 0
 	switch {
 	case !known:
 	case local, specific && (balanced || len(all) == 0):
@@ -39,12 +39,44 @@ func (b *builder) destinations(s *Service) []destination {
 			all = append(all, destination{e, balanced})
 		}
 	case len(all) == 0:
-		b.fail("%s listens on %s, every address of its host: %w", s.Name(), s.Listen, ErrWhere)
-	}
-	if balanced && (local || len(s.ReachedAt) == 0) {
-		b.note("%s is reached through balancers alone, which say who the client is: its clients' own addresses and ports are seen between them and the balancers.", s.Name())
+		b.fail("%s listens on %s, every address of its host: %w", s.Name(), text(s.Listen), ErrWhere)
 	}
 	return all
+}
+
+// visible reports whether firewalls see a service at a place that is known.
+func (b *builder) visible(s *Service) bool {
+	switch known := s.Listen.Port() != 0; {
+	case known && s.Listen.Addr().IsLoopback():
+		b.note("%s listens on %s, which no firewall sees.", s.Name(), s.Listen)
+		return false
+	case !known && len(s.ReachedAt) == 0:
+		b.note("%s listens %s and is left out.", s.Name(), s.Unknown)
+		return false
+	}
+	if i := slices.IndexFunc(s.ReachedAt, func(at netip.AddrPort) bool { return at.Port() == 0 }); i >= 0 {
+		b.fail("%s listens %s: at which port of %s do clients connect to it?", s.Name(), s.Unknown, s.ReachedAt[i].Addr())
+		return false
+	}
+	return true
+}
+
+// balanced says what of the two ways, from clients to balancers and from there to the service, is left out.
+func (b *builder) balanced(s *Service, alone, found bool) {
+	if alone {
+		b.note("%s is reached through balancers alone, which say who the client is: its clients' own addresses and ports are seen between them and the balancers.", s.Name())
+	}
+	if !found {
+		b.note("%s listens on every address of its host, so the way from its balancers is left out.", s.Name())
+	}
+}
+
+// text writes where a service listens, as configurations have it.
+func text(listen netip.AddrPort) string {
+	if !listen.Addr().IsValid() {
+		return fmt.Sprintf(":%d", listen.Port())
+	}
+	return listen.String()
 }
 
 // end is the service at an address.

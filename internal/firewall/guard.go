@@ -2,9 +2,6 @@ package firewall
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -24,6 +21,17 @@ func (f *Flow) site() site { return site{f.Direction, f.Destination.Prefix, f.De
 // guard notes a destination to which nothing may pass but its flows, of which there may be none.
 func (b *builder) guard(direction Direction, to End) {
 	b.guards = append(b.guards, Guard{Name: to.Name, Direction: direction, Destination: to.Prefix, Port: to.Ports.First})
+}
+
+// serve notes a destination of a service, which no other service can have.
+func (b *builder) serve(s *Service, to End) {
+	direction := b.At.direction(AtServer)
+	at := site{direction, to.Prefix, to.Ports.First}
+	if other, taken := b.served[at]; taken && other != s.Name() {
+		b.fail("%s and %s are both found at %s port %s", other, s.Name(), policy.PrefixText(to.Prefix), to.Ports)
+	}
+	b.served[at] = s.Name()
+	b.guard(direction, to)
 }
 
 // guarded returns the guards with the sources that flows open to them.
@@ -56,36 +64,23 @@ func (g *Guard) compare(o *Guard) int {
 		cmp.Compare(g.Port, o.Port))
 }
 
-// distinct reports destinations of which one is part of another: what the one denies, the other would let pass.
-func (b *builder) distinct(guards []Guard) {
+// apart reports destinations of which one is part of another: what the one denies, the other would let pass. The guards
+// are in their order, in which a prefix comes before all that it contains.
+func (b *builder) apart(guards []Guard) {
+	type door struct {
+		direction Direction
+		port      uint16
+	}
+	widest := make(map[door]*Guard) // of those that may contain the next one
 	for i := range guards {
-		for j := range guards[:i] {
-			x, y := &guards[j], &guards[i]
-			if x.Direction == y.Direction && x.Port == y.Port && x.Destination.Overlaps(y.Destination) {
-				b.fail("%s at %s and %s at %s are one destination in part", x.Name, x.Destination, y.Name, y.Destination)
-			}
+		g := &guards[i]
+		at := door{g.Direction, g.Port}
+		w := widest[at]
+		if w == nil || !w.Destination.Overlaps(g.Destination) {
+			widest[at] = g
+			continue
 		}
+		b.fail("%s at %s and %s at %s overlap at port %d: what is denied to the one, the other would open",
+			w.Name, policy.PrefixText(w.Destination), g.Name, policy.PrefixText(g.Destination), g.Port)
 	}
-}
-
-// identify gives flows ids that stay what they are when other flows come and go.
-func identify(flows []Flow) {
-	const short, long = 8, 32 // digits; 100,000 flows have a pair or two with the same 8
-	taken := make(map[string]int, len(flows))
-	for i := range flows {
-		taken[flows[i].id(short)]++
-	}
-	for i := range flows {
-		f := &flows[i]
-		if f.ID = f.id(short); taken[f.ID] > 1 {
-			f.ID = f.id(long)
-		}
-	}
-}
-
-// id returns the rule with digits that stand for the tuple.
-func (f *Flow) id(digits int) string {
-	tuple := fmt.Sprintln(f.Action, f.Direction, f.Source.Prefix, f.Source.Ports, f.Destination.Prefix, f.Destination.Ports)
-	sum := sha256.Sum256([]byte(tuple))
-	return f.Rule + "." + hex.EncodeToString(sum[:])[:digits]
 }

@@ -14,10 +14,10 @@ const returnTraffic = "Return traffic relies on connection tracking: what belong
 func (b *builder) notes() {
 	b.note(returnTraffic)
 	b.note("What the firewall cannot know (TLS, identities, connections at once) is up to sallyport.")
-	src := b.Policy.Source()
-	if src == nil {
+	if b.Policy == nil || b.Policy.Source() == nil {
 		return
 	}
+	src := b.Policy.Source()
 	if src.Audit.All || len(src.Audit.Ports) > 0 {
 		b.note("Audit mode lets everything pass at %s, and so does this export.", audited(src))
 	}
