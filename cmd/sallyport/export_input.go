@@ -83,6 +83,8 @@ func (a *exportAsked) service(port *portPlan) firewall.Service {
 	s := firewall.Service{Application: port.Application, Port: port.ID.Value}
 	listen := port.Listen.Value
 	switch at, ok := listen.TCP(); {
+	case ok && at.Port() == 0:
+		s.Unknown = "at a port that the system chooses"
 	case ok && listen.Network == "tcp":
 		s.Listen = netip.AddrPortFrom(netip.Addr{}, at.Port()) // both families
 	case ok:
@@ -119,6 +121,9 @@ func (a *exportAsked) reachable(listen netip.AddrPort) []netip.AddrPort {
 
 // pins adds the client-side port definitions, and returns the names of servers with their addresses.
 func (a *exportAsked) pins(ctx context.Context, p *plan, in *firewall.Input) ([]firewall.Resolved, error) {
+	if a.client != "" { // pins are of this host, and none of a client's
+		return nil, nil
+	}
 	found := make(map[string]firewall.Resolved)
 	for _, b := range bindingsOf(p.config) {
 		application, _, _ := strings.Cut(b.owner, "/")
