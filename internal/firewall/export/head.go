@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unicode"
 
 	"sallyport/internal/firewall"
 	"sallyport/policy"
@@ -70,10 +71,11 @@ func addresses(list []netip.Addr) string {
 	return strings.Join(texts, " ")
 }
 
-// oneLine returns text without anything that could end a comment or hide what is beside it.
+// oneLine returns text without anything that could end a comment or hide what is beside it. Besides the control characters these are
+// U+0085, U+2028 and U+2029, which end lines in YAML 1.1, and those that turn the direction of writing.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
