@@ -11,11 +11,15 @@
   // Reading the rows takes a moment when there are many, so it is done when somebody filters.
   const read = () => [...document.querySelectorAll(".part")].map((part) => ({
     part,
-    rows: [...part.querySelectorAll("tbody tr")].map((row) => ({
-      row,
-      text: Array.from(row.cells, (cell) => cell.textContent.toLowerCase()).join(between),
-    })),
+    rows: [...part.querySelectorAll("tbody tr")].map((row) => ({ row, text: textOf(row) })),
   }));
+  const textOf = (row) => {
+    const cells = [];
+    for (let cell = row.firstElementChild; cell !== null; cell = cell.nextElementSibling) {
+      cells.push(cell.firstChild === null ? "" : cell.firstChild.data);
+    }
+    return cells.join(between).toLowerCase();
+  };
 
   const apply = () => {
     parts ??= read();
