@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sallyport/internal/config"
 	"sallyport/internal/firewall"
 	"sallyport/internal/firewall/export"
 )
@@ -195,16 +196,12 @@ func (e *exporter) matrix() (*firewall.Matrix, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := drawUp(e.path, newSources())
-	if p.plan == nil || p.plan.policy == nil {
-		printProblems(e.stderr, p.problems)
-		return nil, fail(fmt.Errorf("%s: %s", e.path, tally(p.problems)))
-	}
-	if failing := p.problems.Errors(); len(failing) > 0 {
+	read, problems := readIntent(e.path)
+	if failing := problems.Errors(); read == nil || len(failing) > 0 {
 		printProblems(e.stderr, failing)
 		return nil, fail(fmt.Errorf("%s: %s: what does not start is not exported", e.path, tally(failing)))
 	}
-	in, err := asked.input(e.ctx, p.plan)
+	in, err := asked.input(e.ctx, read)
 	if err != nil {
 		return nil, err
 	}
@@ -224,10 +221,10 @@ func (a *exportAsked) hinted(err error) error {
 }
 
 // unknownApplication refuses a filter that leaves nothing.
-func (a *exportAsked) unknownApplication(plan *plan) error {
+func (a *exportAsked) unknownApplication(cfg *config.Config) error {
 	var names []string
-	for i := range plan.config.Applications {
-		names = append(names, plan.config.Applications[i].Name.Value)
+	for i := range cfg.Applications {
+		names = append(names, cfg.Applications[i].Name.Value)
 	}
 	if a.application == "" || slices.Contains(names, a.application) {
 		return nil

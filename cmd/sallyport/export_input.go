@@ -17,8 +17,31 @@ import (
 	"sallyport/policy"
 )
 
-// input turns a plan into what a matrix is made of.
-func (a *exportAsked) input(ctx context.Context, p *plan) (*firewall.Input, error) {
+// intent is what configuration and policy say. Certificates do not belong to it, nor does the host: a policy is reviewed, and its firewall
+// rules are made, where neither is at hand.
+type intent struct {
+	config *config.Config
+	policy *policy.Set
+	hash   string // of the policy
+}
+
+// readIntent reads a configuration and its policy. The intent is nil if there are errors among the problems.
+func readIntent(path string) (*intent, config.Problems) {
+	cfg, problems := config.Load(path)
+	if cfg == nil || problems.HasErrors() {
+		return nil, problems
+	}
+	files, set, found := compilePolicy(cfg, time.Now())
+	problems = append(problems, found...)
+	cfg.Sort(problems)
+	if set == nil {
+		return nil, problems
+	}
+	return &intent{config: cfg, policy: set, hash: files.Hash}, problems
+}
+
+// input turns an intent into what a matrix is made of.
+func (a *exportAsked) input(ctx context.Context, p *intent) (*firewall.Input, error) {
 	if err := a.sensible(p); err != nil {
 		return nil, err
 	}
@@ -27,14 +50,14 @@ func (a *exportAsked) input(ctx context.Context, p *plan) (*firewall.Input, erro
 		Header: firewall.Header{Host: p.config.Host.Name.Value},
 	}
 	if p.config.Policy.Set {
-		in.Header.PolicyHash = p.policyHash
+		in.Header.PolicyHash = p.hash
 	}
 	if !a.reproducible {
 		in.Header.Made = a.now
 		in.Header.Generation = generationOf(ctx, p)
 	}
-	for i := range p.ports {
-		in.Services = append(in.Services, a.service(&p.ports[i]))
+	for _, port := range portsIn(p.config) {
+		in.Services = append(in.Services, a.service(port))
 	}
 	names, err := a.pins(ctx, p, in)
 	if err != nil {
@@ -45,12 +68,12 @@ func (a *exportAsked) input(ctx context.Context, p *plan) (*firewall.Input, erro
 }
 
 // sensible refuses questions about what is not there.
-func (a *exportAsked) sensible(p *plan) error {
-	if err := a.unknownApplication(p); err != nil {
+func (a *exportAsked) sensible(p *intent) error {
+	if err := a.unknownApplication(p.config); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.reached)) {
-		if !slices.ContainsFunc(p.ports, func(port portPlan) bool { return port.Name() == name }) {
+		if !slices.ContainsFunc(portsIn(p.config), func(port *config.Port) bool { return port.Name() == name }) {
 			return fmt.Errorf("--reached-at: there is no port %q", name)
 		}
 	}
@@ -64,8 +87,8 @@ func (a *exportAsked) sensible(p *plan) error {
 	return nil
 }
 
-// generationOf returns the generation of the running sallyport, if it has the plan's policy in force.
-func generationOf(ctx context.Context, p *plan) uint64 {
+// generationOf returns the generation of the running sallyport, if it has the intent's policy in force.
+func generationOf(ctx context.Context, p *intent) uint64 {
 	client, err := adminClient(p.config.Path)
 	if err != nil {
 		return 0
@@ -73,13 +96,24 @@ func generationOf(ctx context.Context, p *plan) uint64 {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	status, err := client.Status(ctx)
-	if err != nil || status.Policy.Hash != p.policyHash {
+	if err != nil || status.Policy.Hash != p.hash {
 		return 0
 	}
 	return status.Generation
 }
 
-func (a *exportAsked) service(port *portPlan) firewall.Service {
+// portsIn returns the ports of all applications.
+func portsIn(cfg *config.Config) []*config.Port {
+	var all []*config.Port
+	for i := range cfg.Applications {
+		for j := range cfg.Applications[i].Ports {
+			all = append(all, &cfg.Applications[i].Ports[j])
+		}
+	}
+	return all
+}
+
+func (a *exportAsked) service(port *config.Port) firewall.Service {
 	s := firewall.Service{Application: port.Application, Port: port.ID.Value}
 	listen := port.Listen.Value
 	switch at, ok := listen.TCP(); {
@@ -120,7 +154,7 @@ func (a *exportAsked) reachable(listen netip.AddrPort) []netip.AddrPort {
 }
 
 // pins adds the client-side port definitions, and returns the names of servers with their addresses.
-func (a *exportAsked) pins(ctx context.Context, p *plan, in *firewall.Input) ([]firewall.Resolved, error) {
+func (a *exportAsked) pins(ctx context.Context, p *intent, in *firewall.Input) ([]firewall.Resolved, error) {
 	if a.client != "" { // pins are of this host, and none of a client's
 		return nil, nil
 	}

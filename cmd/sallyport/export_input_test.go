@@ -35,6 +35,15 @@ const (
 	localPort     = `listen = "127.0.0.1:2021"`
 )
 
+func (s *site) intent() *intent {
+	s.t.Helper()
+	read, problems := readIntent(filepath.Join(s.dir, "config.toml"))
+	if problems.HasErrors() {
+		s.t.Fatal(problems)
+	}
+	return read
+}
+
 // exported reads a configuration as an export with flags does.
 func exported(t *testing.T, upstream, port string, flags exportFlags) (*firewall.Input, *site, error) {
 	t.Helper()
@@ -48,7 +57,7 @@ func exported(t *testing.T, upstream, port string, flags exportFlags) (*firewall
 	if err != nil {
 		return nil, s, err
 	}
-	in, err := asked.input(t.Context(), s.plan())
+	in, err := asked.input(t.Context(), s.intent())
 	return in, s, err
 }
 
@@ -156,18 +165,18 @@ func TestExportHeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := s.plan()
+	read := s.intent()
 	want := &firewall.Input{
 		Policy: in.Policy, At: firewall.AtBetween, Now: in.Now, Application: "a",
 		Services: []firewall.Service{{Application: "a", Port: "p", Listen: netip.MustParseAddrPort("127.0.0.1:2021")}},
-		Header:   firewall.Header{Host: "cti-1", PolicyHash: plan.policyHash},
+		Header:   firewall.Header{Host: "cti-1", PolicyHash: read.hash},
 	}
 	comparable := cmpopts.EquateComparable(netip.AddrPort{}, in.Policy)
 	if diff := cmp.Diff(want, in, comparable, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("input (-want +got):\n%s", diff)
 	}
-	if in.Policy == nil || plan.policyHash == "" || in.Now.Format("2006-01-02") != "2026-06-01" {
-		t.Errorf("policy %v with hash %q at %s", in.Policy != nil, plan.policyHash, in.Now)
+	if in.Policy == nil || read.hash == "" || in.Now.Format("2006-01-02") != "2026-06-01" {
+		t.Errorf("policy %v with hash %q at %s", in.Policy != nil, read.hash, in.Now)
 	}
 }
 
@@ -206,7 +215,7 @@ func TestExportOfDaysIsReproducibleOnlyOnADay(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = "--reproducible: rules have first or last days, so the day of the export counts: name it with --as-of"
-	if _, err := asked.input(t.Context(), s.plan()); err == nil || err.Error() != want {
+	if _, err := asked.input(t.Context(), s.intent()); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
