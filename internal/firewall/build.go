@@ -3,6 +3,7 @@ package firewall
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"sallyport/policy"
@@ -25,7 +26,10 @@ func Build(in *Input) (*Matrix, error) {
 		b.pin(&in.Pins[i])
 	}
 	flows := b.finished()
-	m := &Matrix{At: in.At, Now: in.Now, Header: b.header, Flows: flows, Guards: guarded(b.guards, flows)}
+	m := &Matrix{
+		At: in.At, Now: in.Now, Header: b.header, SourceBits: in.Policy.Counted(netip.IPv6Unspecified()).Bits(),
+		Flows: flows, Guards: guarded(b.guards, flows),
+	}
 	b.apart(m.Guards)
 	if err := errors.Join(b.errors...); err != nil {
 		return nil, err

@@ -13,6 +13,9 @@ type Matrix struct {
 	Now    time.Time
 	Header Header
 
+	// SourceBits is how much of an IPv6 address is one source, where limits are of each source.
+	SourceBits int
+
 	// Flows are the tuples, those that are denied first, then by rule, client, destination and source. Their order
 	// and ids are the same in every matrix of the same input.
 	Flows []Flow
