@@ -154,7 +154,7 @@ func readRate(d *draft, text string) (err error) {
 }
 
 func readFamily(d *draft, text string) error {
-	families := []string{family(32), family(128), ""}
+	families := []string{familyName(32), familyName(128), ""}
 	i := slices.IndexFunc(families, func(word string) bool { return strings.EqualFold(text, word) })
 	if i < 0 {
 		return notOneOf(text, families)
