@@ -51,6 +51,8 @@ var programs = map[string]struct{ place, debian string }{
 	"systemd-socket-activate": {debian: "systemd"},
 	"unshare":                 {debian: "util-linux"},
 	"vim":                     {debian: "vim"},
+	"xtables-legacy-multi":    {"/usr/sbin/xtables-legacy-multi", "iptables"}, // iptables, as its first argument says
+	"xtables-nft-multi":       {"/usr/sbin/xtables-nft-multi", "iptables"},
 }
 
 // need returns the path of a program, Debian's own place first. Without it the test is skipped, and the suite says so

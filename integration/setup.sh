@@ -29,6 +29,7 @@ haproxy             haproxy
 socat               socat
 strace              strace
 nftables            nft
+iptables            xtables-nft-multi
 iproute2            ss
 systemd             systemd-socket-activate
 util-linux          prlimit
