@@ -134,10 +134,63 @@ func TestNftablesLoads(t *testing.T) {
 	}
 }
 
+// The addresses of the server of exported rules.
+const exported4, exported6 = "10.1.0.4:2021", "[2001:db8:1::4]:2021"
+
 // TestNftablesRates lets clients connect until their rates are used up.
 func TestNftablesRates(t *testing.T) {
+	ns := newExportedHost(t)
+	ns.run(t, need(t, "nft"), "-f", exportedRules(t, "nftables", "--reject"))
+	ns.wantConnections(t, []connection{
+		{"a client's first", "10.2.0.7:0", exported4, true},
+		{"its second", "10.2.0.7:0", exported4, true},
+		{"its third, of the other family", "[2001:db8:2::7]:0", exported6, true},
+		{"its fourth", "10.2.0.7:0", exported4, false},
+		{"its fifth, of the other family", "[2001:db8:2::7]:0", exported6, false},
+		{"a client without a rate", "10.2.0.5:20001", exported4, true},
+		{"a source port beside", "10.2.0.5:20005", exported4, false},
+		{"a source's first", "10.2.0.34:0", exported4, true},
+		{"its second", "10.2.0.34:0", exported4, true},
+		{"its third", "10.2.0.34:0", exported4, false},
+		{"another source", "10.2.0.35:0", exported4, true},
+		{"a blocked source", "10.2.0.33:0", exported4, false},
+		{"a prefix' first", "[2001:db8:7::1]:0", exported6, true},
+		{"its second, from another address", "[2001:db8:7::2]:0", exported6, true},
+		{"its third", "[2001:db8:7::1]:0", exported6, false},
+		{"another prefix", "[2001:db8:7:1::1]:0", exported6, true},
+	})
+}
+
+// TestIptablesRates does the same where a client has a bucket in each family, and sources have none.
+func TestIptablesRates(t *testing.T) {
+	for _, program := range []string{"xtables-nft-multi", "xtables-legacy-multi"} {
+		t.Run(program, func(t *testing.T) {
+			ns, program := newExportedHost(t), need(t, program)
+			for _, tables := range []string{"iptables", "ip6tables"} {
+				ns.run(t, program, tables+"-restore", "--noflush", exportedRules(t, tables, "--reject"))
+				ns.run(t, program, tables, "-I", "INPUT", "-j", "SALLYPORT-IN")
+			}
+			ns.wantConnections(t, []connection{
+				{"a client's first", "10.2.0.7:0", exported4, true},
+				{"its second", "10.2.0.7:0", exported4, true},
+				{"its third", "10.2.0.7:0", exported4, true},
+				{"its fourth", "10.2.0.7:0", exported4, false},
+				{"its first of the other family", "[2001:db8:2::7]:0", exported6, true},
+				{"a client without a rate", "10.2.0.5:20001", exported4, true},
+				{"a source port beside", "10.2.0.5:20005", exported4, false},
+				{"a source's first", "10.2.0.34:0", exported4, true},
+				{"its second", "10.2.0.34:0", exported4, true},
+				{"its third", "10.2.0.34:0", exported4, true},
+				{"a blocked source", "10.2.0.33:0", exported4, false},
+			})
+		})
+	}
+}
+
+// newExportedHost is a host that has the addresses of both ends, and accepts connections at those of the server.
+func newExportedHost(t *testing.T) namespace {
+	t.Helper()
 	ns, ip := newNamespace(t), need(t, "ip")
-	const server, server6 = "10.1.0.4:2021", "[2001:db8:1::4]:2021"
 	for _, address := range []string{
 		"10.1.0.4/32", "10.2.0.5/32", "10.2.0.7/32", "10.2.0.33/32", "10.2.0.34/32", "10.2.0.35/32",
 		"2001:db8:1::4/128", "2001:db8:2::7/128", "2001:db8:7::1/128", "2001:db8:7::2/128", "2001:db8:7:1::1/128",
@@ -148,35 +201,24 @@ func TestNftablesRates(t *testing.T) {
 		}
 		ns.run(t, ip, args...)
 	}
-	for _, address := range []string{server, server6} {
-		ns.acceptAll(t, address)
-	}
-	ns.run(t, need(t, "nft"), "-f", exportedRules(t, "nftables", "--reject"))
-	tests := []struct {
-		name, source, destination string
-		passes                    bool
-	}{
-		{"a client's first", "10.2.0.7:0", server, true},
-		{"its second", "10.2.0.7:0", server, true},
-		{"its third, of the other family", "[2001:db8:2::7]:0", server6, true},
-		{"its fourth", "10.2.0.7:0", server, false},
-		{"its fifth, of the other family", "[2001:db8:2::7]:0", server6, false},
-		{"a client without a rate", "10.2.0.5:20001", server, true},
-		{"a source port beside", "10.2.0.5:20005", server, false},
-		{"a source's first", "10.2.0.34:0", server, true},
-		{"its second", "10.2.0.34:0", server, true},
-		{"its third", "10.2.0.34:0", server, false},
-		{"another source", "10.2.0.35:0", server, true},
-		{"a blocked source", "10.2.0.33:0", server, false},
-		{"a prefix' first", "[2001:db8:7::1]:0", server6, true},
-		{"its second, from another address", "[2001:db8:7::2]:0", server6, true},
-		{"its third", "[2001:db8:7::1]:0", server6, false},
-		{"another prefix", "[2001:db8:7:1::1]:0", server6, true},
-	}
-	for _, test := range tests { // in this order
-		conn, err := ns.connectFrom(netip.MustParseAddrPort(test.source), test.destination)
-		if (err == nil) != test.passes {
-			t.Errorf("%s: %v, passes is to be %t", test.name, err, test.passes)
+	ns.acceptAll(t, exported4)
+	ns.acceptAll(t, exported6)
+	return ns
+}
+
+// connection is one that passes, or is refused.
+type connection struct {
+	name, source, destination string
+	passes                    bool
+}
+
+// wantConnections connects in the order of a list.
+func (ns namespace) wantConnections(t *testing.T, list []connection) {
+	t.Helper()
+	for _, c := range list {
+		conn, err := ns.connectFrom(netip.MustParseAddrPort(c.source), c.destination)
+		if (err == nil) != c.passes {
+			t.Errorf("%s: %v, passes is to be %t", c.name, err, c.passes)
 		}
 		if err == nil {
 			conn.Close()

@@ -194,7 +194,7 @@ func TestRateOfUnion(t *testing.T) {
 
 // FuzzPolicyText puts a text wherever a policy has some: nothing but comments may depend on it.
 func FuzzPolicyText(f *testing.F) {
-	for _, text := range []string{"", "plain", `"`, `\`, "a\nb", "\"; drop }\n", "#", "\x00\xff\u2028\u202e", strings.Repeat("long ", 3000), strings.Repeat("ü", 20000)} {
+	for _, text := range []string{"", "plain", `"`, `\`, "a\nb", "\"; drop }\n", "#", "\x00\xff\u2028\u202e", strings.Repeat("long ", 3000), strings.Repeat("ü", 20000), strings.Repeat("€", 20000)} {
 		f.Add(text)
 	}
 	comments := regexp.MustCompile(`( -m comment --)? ?comment "[^"]*"|_[0-9a-f]{12}|SALLYPORT-RATE-[0-9a-f]{12}`)
