@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"sallyport/internal/suggest/draft"
 	"sallyport/policy"
 )
 
@@ -84,6 +85,6 @@ func mostCommon(lists [][]policy.Identity) policy.Identity {
 
 // demands is the key of a list of identities.
 func demands(list []policy.Identity) string {
-	texts := each(list, policy.Identity.String)
+	texts := draft.Texts(list, policy.Identity.String)
 	return strings.Join(texts, "\x00")
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"sallyport/internal/suggest/draft"
 	"sallyport/policy"
 )
 
@@ -87,7 +88,7 @@ func (s *Survey) Draft() *Draft {
 	for source, entries := range s.bySource() {
 		all.assign(source, entries)
 	}
-	names, ids := s.taken()
+	names, ids := draft.NamesIn(s.known())
 	demands := make(map[demand]*ruleDraft)
 	for _, who := range slices.SortedFunc(maps.Values(all), compareGroups) {
 		entries := who.entries
@@ -96,7 +97,7 @@ func (s *Survey) Draft() *Draft {
 		})
 		name := policy.LoopbackName
 		if who.source.IsValid() {
-			name = names.unique("seen-" + strings.ReplaceAll(who.source.String(), ":", "-"))
+			name = names.Unique("seen-" + strings.ReplaceAll(who.source.String(), ":", "-"))
 			d.addClient(name, who, s.ephemeral())
 		}
 		addDemands(demands, name, who.source, entries)
@@ -176,9 +177,18 @@ func (d *Draft) addClient(name string, who *group, ephemeral policy.PortRange) {
 	d.counts.add(&note.counts)
 }
 
+// known returns the policy in force as it was written, nil if there is none.
+func (s *Survey) known() *policy.Source {
+	if s.Policy == nil {
+		return nil
+	}
+	return s.Policy.Source()
+}
+
 func (s *Survey) ephemeral() policy.PortRange {
-	if s.Policy == nil || s.Policy.Source() == nil {
+	known := s.known()
+	if known == nil {
 		return new(policy.Source).EphemeralRange()
 	}
-	return s.Policy.Source().EphemeralRange()
+	return known.EphemeralRange()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sallyport/internal/suggest/draft"
 	"sallyport/policy"
 )
 
@@ -157,7 +158,7 @@ func TestWhoIsBehindAnAddress(t *testing.T) {
 						rules = append(rules, r.To[0]+" "+r.TLS.String())
 					}
 				}
-				got = append(got, strings.Join(each(c.Identities, policy.Identity.String), " ")+": "+strings.Join(rules, ", "))
+				got = append(got, strings.Join(draft.Texts(c.Identities, policy.Identity.String), " ")+": "+strings.Join(rules, ", "))
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("clients (-want +got):\n%s", diff)
@@ -222,7 +223,7 @@ func TestNamesAreNotTaken(t *testing.T) {
 func TestLongNames(t *testing.T) {
 	long := strings.Repeat("x", longestIdentifier)
 	d := read(t, nil, line("application="+long, "port="+long), line("application="+long, "port="+long, "source=10.0.0.1:1", "mode=plaintext")).Draft()
-	if d.Rules[0].ID == d.Rules[1].ID || max(len(d.Rules[0].ID), len(d.Rules[1].ID)) > longestName {
+	if d.Rules[0].ID == d.Rules[1].ID || max(len(d.Rules[0].ID), len(d.Rules[1].ID)) > draft.LongestName {
 		t.Errorf("ids %q and %q", d.Rules[0].ID, d.Rules[1].ID)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/pelletier/go-toml/v2"
 
+	"sallyport/internal/suggest/draft"
 	"sallyport/policy"
 )
 
@@ -93,7 +94,7 @@ func checkFile(t *testing.T, d *Draft) {
 	}
 	src := policy.Source{Clients: d.Clients, Rules: d.Rules}
 	for _, c := range d.Clients {
-		want.Client = append(want.Client, client{c.Name, each(c.Addresses, policy.PrefixText), each(c.Ports, policy.PortRange.String), each(c.Identities, policy.Identity.String)})
+		want.Client = append(want.Client, client{c.Name, draft.Texts(c.Addresses, policy.PrefixText), draft.Texts(c.Ports, policy.PortRange.String), draft.Texts(c.Identities, policy.Identity.String)})
 	}
 	for _, r := range d.Rules {
 		want.Allow = append(want.Allow, rule{r.ID, r.From, r.To, r.TLS.String(), r.Reason})

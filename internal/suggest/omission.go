@@ -1,6 +1,10 @@
 package suggest
 
-import "slices"
+import (
+	"slices"
+
+	"sallyport/internal/suggest/draft"
+)
 
 // cause is why a line or record does not count.
 type cause uint8
@@ -109,7 +113,7 @@ func (s *Survey) Account() Account {
 		}
 		entry := LeftOut{Count: o.count, Why: causeTexts[why]}
 		for _, text := range o.examples {
-			entry.Examples = append(entry.Examples, quoted(text, shortText))
+			entry.Examples = append(entry.Examples, draft.Quoted(text, shortText))
 		}
 		a.LeftOut = append(a.LeftOut, entry)
 	}

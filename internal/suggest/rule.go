@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"sallyport/internal/suggest/draft"
 	"sallyport/policy"
 )
 
@@ -103,19 +104,19 @@ func networkOf(source netip.Addr) netip.Prefix {
 	return network
 }
 
-func (d *Draft) addRules(demands map[demand]*ruleDraft, ids taken) {
+func (d *Draft) addRules(demands map[demand]*ruleDraft, ids draft.Names) {
 	for _, want := range slices.SortedFunc(maps.Keys(demands), compareDemands) {
-		draft := demands[want]
+		found := demands[want]
 		if want.local {
-			d.counts.add(&draft.note.counts)
+			d.counts.add(&found.note.counts)
 		}
 		d.Rules = append(d.Rules, policy.Rule{
-			ID:     ids.unique(want.id()),
-			From:   draft.from,
+			ID:     ids.Unique(want.id()),
+			From:   found.from,
 			To:     []string{want.application + "/" + want.port},
 			TLS:    want.tls,
-			Reason: "suggested from the log: " + draft.note.span(),
+			Reason: "suggested from the log: " + found.note.span(),
 		})
-		d.rules = append(d.rules, draft.note)
+		d.rules = append(d.rules, found.note)
 	}
 }

@@ -1,15 +1,14 @@
 package suggest
 
 import (
-	"bufio"
 	"cmp"
 	"fmt"
 	"io"
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
+	"sallyport/internal/suggest/draft"
 	"sallyport/policy"
 )
 
@@ -22,7 +21,7 @@ func (d *Draft) Empty() bool { return len(d.Rules) == 0 }
 // Write writes the draft as a policy file, which is valid by itself and beside the policy that the survey
 // knows. It is not empty even if the draft is.
 func (d *Draft) Write(w io.Writer) error {
-	out := &writer{Writer: bufio.NewWriter(w)}
+	out := &writer{draft.NewWriter(w)}
 	out.head(d)
 	for i := range d.Clients {
 		out.client(&d.Clients[i], &d.clients[i])
@@ -33,56 +32,26 @@ func (d *Draft) Write(w io.Writer) error {
 	return out.Flush()
 }
 
-// writer writes TOML. Its errors wait for Flush.
-type writer struct{ *bufio.Writer }
-
-// comment writes a line that TOML does not look at. Text from the log must be quoted in it.
-func (w *writer) comment(format string, args ...any) {
-	fmt.Fprintln(w, strings.TrimRight("# "+fmt.Sprintf(format, args...), " "))
-}
-
-// text writes a key with a string.
-func (w *writer) text(key, value string) { fmt.Fprintf(w, "%s = %s\n", key, whole(value)) }
-
-// list writes a key with a list of strings, on several lines if they are many.
-func (w *writer) list(key string, values []string) {
-	const perLine = 6
-	if len(values) <= perLine {
-		fmt.Fprintf(w, "%s = [%s]\n", key, quotedList(values))
-		return
-	}
-	fmt.Fprintf(w, "%s = [\n", key)
-	for line := range slices.Chunk(values, perLine) {
-		fmt.Fprintf(w, "  %s,\n", quotedList(line))
-	}
-	fmt.Fprintln(w, "]")
-}
-
-func quotedList(values []string) string {
-	texts := make([]string, len(values))
-	for i, value := range values {
-		texts[i] = whole(value)
-	}
-	return strings.Join(texts, ", ")
-}
+// writer writes what a draft consists of.
+type writer struct{ *draft.Writer }
 
 func (w *writer) head(d *Draft) {
 	if d.Empty() {
-		w.comment("Suggested by sallyport: nothing. %s", d.nothing())
+		w.Comment("Suggested by sallyport: nothing. %s", d.nothing())
 		return
 	}
-	w.comment("Suggested by sallyport from its log: %s.", d.span())
-	w.comment("")
-	w.comment("These rules allow what was seen: each source address on each port that it used, and nothing else. What was seen is")
-	w.comment("not what is right. Delete what must not be, name the clients as you call them, and say who owns each rule.")
-	w.comment("Then add the file to the files of [policy] and run sallyport check.")
+	w.Comment("Suggested by sallyport from its log: %s.", d.span())
+	w.Comment("")
+	w.Comment("These rules allow what was seen: each source address on each port that it used, and nothing else. What was seen is")
+	w.Comment("not what is right. Delete what must not be, name the clients as you call them, and say who owns each rule.")
+	w.Comment("Then add the file to the files of [policy] and run sallyport check.")
 	if d.incomplete {
-		w.comment("")
-		w.comment("INCOMPLETE: there were more clients in the log than there was room for, and some are missing here.")
+		w.Comment("")
+		w.Comment("INCOMPLETE: there were more clients in the log than there was room for, and some are missing here.")
 	}
 	if d.unusable > 0 {
-		w.comment("")
-		w.comment("%s in the log could not be used, and may need rules, too.", counted(d.unusable, "record"))
+		w.Comment("")
+		w.Comment("%s in the log could not be used, and may need rules, too.", draft.Counted(d.unusable, "record"))
 	}
 }
 
@@ -90,7 +59,7 @@ func (w *writer) head(d *Draft) {
 func (d *Draft) nothing() string {
 	switch {
 	case d.unusable > 0:
-		return fmt.Sprintf("But %s in the log could not be used, and may need rules.", counted(d.unusable, "record"))
+		return fmt.Sprintf("But %s in the log could not be used, and may need rules.", draft.Counted(d.unusable, "record"))
 	case d.records == 0:
 		return "There is no record of a session in the log."
 	default:
@@ -100,34 +69,34 @@ func (d *Draft) nothing() string {
 
 func (w *writer) client(c *policy.Client, note *clientNote) {
 	fmt.Fprintln(w)
-	w.comment("%s; %s", note.span(), note.reasonText())
+	w.Comment("%s; %s", note.span(), note.reasonText())
 	if note.nearest != "" {
 		failed := ""
 		if note.condition != "" {
-			failed = ", which fails on its " + quoted(note.condition, shortText)
+			failed = ", which fails on its " + draft.Quoted(note.condition, shortText)
 		}
-		w.comment("The nearest rule was %s%s.", quoted(note.nearest, longText), failed)
+		w.Comment("The nearest rule was %s%s.", draft.Quoted(note.nearest, longText), failed)
 	}
 	if note.strayed() {
-		w.comment("The address belongs to a client of the policy and the source port does not: is there address translation on the way?")
+		w.Comment("The address belongs to a client of the policy and the source port does not: is there address translation on the way?")
 	}
 	if note.subject != "" {
-		w.comment("Certificate: %s", quoted(note.subject, longText))
+		w.Comment("Certificate: %s", draft.Quoted(note.subject, longText))
 	}
 	fmt.Fprintln(w, "[[client]]")
-	w.text("name", c.Name)
-	w.list("addresses", each(c.Addresses, policy.PrefixText))
+	w.Text("name", c.Name)
+	w.List("addresses", draft.Texts(c.Addresses, policy.PrefixText))
 	if len(c.Ports) > 0 {
-		w.list("ports", each(c.Ports, policy.PortRange.String))
+		w.List("ports", draft.Texts(c.Ports, policy.PortRange.String))
 	} else {
-		w.comment("ports: any. What was seen (%s) looks chosen by its system. To pin the client,", &note.sourcePorts)
-		w.comment(`bind it to a few ports below the ephemeral range and name them, as in ports = ["20001-20004"].`)
+		w.Comment("ports: any. What was seen (%s) looks chosen by its system. To pin the client,", &note.sourcePorts)
+		w.Comment(`bind it to a few ports below the ephemeral range and name them, as in ports = ["20001-20004"].`)
 	}
 	if len(c.Identities) > 1 {
-		w.comment("It showed several certificates. Any of these passes; leave in those that are right.")
+		w.Comment("It showed several certificates. Any of these passes; leave in those that are right.")
 	}
 	if len(c.Identities) > 0 {
-		w.list("identities", each(c.Identities, policy.Identity.String))
+		w.List("identities", draft.Texts(c.Identities, policy.Identity.String))
 		return
 	}
 	w.unidentified(note)
@@ -148,8 +117,8 @@ func (w *writer) unidentified(note *clientNote) {
 	default:
 		return
 	}
-	w.comment("CAREFUL: %s.", why)
-	w.comment("Without identities here, whoever connects from this address passes, with any certificate or none.")
+	w.Comment("CAREFUL: %s.", why)
+	w.Comment("Without identities here, whoever connects from this address passes, with any certificate or none.")
 }
 
 // unnamed reports whether a client failed to show an identity that was demanded.
@@ -164,29 +133,29 @@ func (c *counts) strayed() bool {
 
 func (w *writer) rule(r *policy.Rule, note *ruleNote) {
 	fmt.Fprintln(w)
-	w.comment("%s: %s", r.To[0], note.reasonText())
+	w.Comment("%s: %s", r.To[0], note.reasonText())
 	if note.local {
-		w.comment("These came through UNIX sockets. To allow them is to allow the loopback addresses of this host, too.")
+		w.Comment("These came through UNIX sockets. To allow them is to allow the loopback addresses of this host, too.")
 	}
 	if note.unknown > 0 {
-		w.comment("Denied before it was known whether they speak TLS: %s. If all of these clients do, set", counted(note.unknown, "connection"))
-		w.comment(`tls = "required".`)
+		w.Comment("Denied before it was known whether they speak TLS: %s. If all of these clients do, set", draft.Counted(note.unknown, "connection"))
+		w.Comment(`tls = "required".`)
 	}
 	if len(note.rules) > 0 {
-		w.comment("CAREFUL: the days of %s would have to be others: it expired, or is not valid yet. If it is still right,", quotedList(note.rules))
-		w.comment("change its expires or valid_from instead of adding this rule, which has no last day.")
+		w.Comment("CAREFUL: the days of %s would have to be others: it expired, or is not valid yet. If it is still right,", draft.QuotedList(note.rules))
+		w.Comment("change its expires or valid_from instead of adding this rule, which has no last day.")
 	}
 	for _, network := range note.crowded() {
-		w.comment("%d of these clients are in %s. If all of it is meant, write one client with addresses = [%s].",
-			note.crowds[network], network, whole(network.String()))
+		w.Comment("%d of these clients are in %s. If all of it is meant, write one client with addresses = [%s].",
+			note.crowds[network], network, draft.Whole(network.String()))
 	}
 	fmt.Fprintln(w, "[[allow]]")
-	w.text("id", r.ID)
-	w.list("from", r.From)
-	w.list("to", r.To)
-	w.text("tls", r.TLS.String())
-	w.comment("owner: who can answer whether it is needed?")
-	w.text("reason", r.Reason)
+	w.Text("id", r.ID)
+	w.List("from", r.From)
+	w.List("to", r.To)
+	w.Text("tls", r.TLS.String())
+	w.Comment("owner: who can answer whether it is needed?")
+	w.Text("reason", r.Reason)
 }
 
 // crowded returns the networks with many clients, the fullest first.
@@ -197,12 +166,4 @@ func (n *ruleNote) crowded() []netip.Prefix {
 	})
 	const most = 10
 	return networks[:min(len(networks), most)]
-}
-
-func each[T any](list []T, text func(T) string) []string {
-	texts := make([]string, len(list))
-	for i := range list {
-		texts[i] = text(list[i])
-	}
-	return texts
 }
