@@ -24,13 +24,16 @@ type exportFlags struct {
 	reject, limits      bool
 }
 
+// reachedAtUsage describes --reached-at wherever there is one.
+const reachedAtUsage = "`[APPLICATION/PORT=]ADDRESS[:PORT]` where clients find a port; may be repeated"
+
 // place adds the flags that are about what is compared or written.
 func (f *exportFlags) place(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.at, "at", string(firewall.AtHost), "where the firewall is: `host`, server, client or between")
 	flags.StringVar(&f.asOf, "as-of", "", "the `TIME` or day whose rules are wanted; now if left out")
 	flags.StringVar(&f.application, "application", "", "only the ports and the upstream of this `APPLICATION`")
-	flags.StringArrayVar(&f.reachedAt, "reached-at", nil, "`[APPLICATION/PORT=]ADDRESS[:PORT]` where clients find a port; may be repeated")
+	flags.StringArrayVar(&f.reachedAt, "reached-at", nil, reachedAtUsage)
 	flags.StringArrayVar(&f.resolve, "resolve", nil, "`NAME=ADDRESS[,ADDRESS]` of a server instead of asking for it; may be repeated")
 }
 

@@ -97,7 +97,7 @@ The config.toml that comes with sallyport documents every key.`,
 	}
 	root.AddCommand(runCommand(), checkCommand(), reloadCommand(), statusCommand(), versionCommand(),
 		explainCommand(), doctorCommand(), policyCommand(), suggestCommand(), lockoutsCommand(), unlockCommand(),
-		failoverCommand(), failbackCommand(), exportCommand())
+		failoverCommand(), failbackCommand(), exportCommand(), importCommand())
 	return root
 }
 

@@ -13,23 +13,35 @@ import (
 // verify makes sure that check accepts the file that is about to be written: alone, and beside the
 // policy in force.
 func (s *suggestion) verify(text []byte) error {
-	files, problems := config.ParsePolicy([]config.NamedData{{Name: "suggested.toml", Data: text}})
+	var beside *policy.Source
+	var ports []policy.Port
+	if s.survey.Policy != nil {
+		beside = s.survey.Policy.Source()
+		ports = beside.Ports
+	}
+	return checkDraft("suggested.toml", text, ports, beside, s.survey.Now)
+}
+
+// checkDraft returns what check would refuse in a draft, by itself or beside a policy; without one it is nil. Where no ports
+// are known, those that the draft names take everything.
+func checkDraft(name string, text []byte, ports []policy.Port, beside *policy.Source, now time.Time) error {
+	files, problems := config.ParsePolicy([]config.NamedData{{Name: name, Data: text}})
 	if problems.HasErrors() {
 		return problems.Errors()
 	}
 	alone := files.Source
-	if s.survey.Policy == nil {
+	if alone.Ports = ports; ports == nil {
 		alone.Ports = openPorts(alone.Rules)
-		return firstError(&alone, s.survey.Now)
 	}
-	both := *s.survey.Policy.Source()
-	alone.Ports = both.Ports
-	if err := firstError(&alone, s.survey.Now); err != nil {
+	if err := firstError(&alone, now); err != nil || beside == nil {
 		return err
 	}
+	both := *beside
+	both.Ports = alone.Ports
 	both.Clients = slices.Concat(both.Clients, alone.Clients)
 	both.Rules = slices.Concat(both.Rules, alone.Rules)
-	return firstError(&both, s.survey.Now)
+	both.Blocks = slices.Concat(both.Blocks, alone.Blocks)
+	return firstError(&both, now)
 }
 
 // firstError returns the first error in a policy, nil if there are at most warnings.
