@@ -72,10 +72,8 @@ func (a *exportAsked) sensible(p *intent) error {
 	if err := a.unknownApplication(p.config); err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.reached)) {
-		if !slices.ContainsFunc(portsIn(p.config), func(port *config.Port) bool { return port.Name() == name }) {
-			return fmt.Errorf("--reached-at: there is no port %q", name)
-		}
+	if err := a.knownPorts(p.config); err != nil {
+		return err
 	}
 	src := p.policy.Source()
 	if a.client != "" && !slices.ContainsFunc(src.Clients, func(c policy.Client) bool { return c.Name == a.client }) {
@@ -83,6 +81,16 @@ func (a *exportAsked) sensible(p *intent) error {
 	}
 	if dated := slices.ContainsFunc(src.Rules, func(r policy.Rule) bool { return !r.Expires.IsZero() || !r.ValidFrom.IsZero() }); dated && a.reproducible && !a.dated {
 		return fmt.Errorf("--reproducible: rules have first or last days, so the day of the export counts: name it with --as-of")
+	}
+	return nil
+}
+
+// knownPorts refuses to place what is not there.
+func (a *exportAsked) knownPorts(cfg *config.Config) error {
+	for _, name := range slices.Sorted(maps.Keys(a.reached)) {
+		if !slices.ContainsFunc(portsIn(cfg), func(port *config.Port) bool { return port.Name() == name }) {
+			return fmt.Errorf("--reached-at: there is no port %q", name)
+		}
 	}
 	return nil
 }

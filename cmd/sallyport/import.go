@@ -151,20 +151,8 @@ func (i *importer) know(path string, asked *exportAsked, replace bool) error {
 	if err := asked.knownPorts(cfg); err != nil {
 		return err
 	}
-	for a := range cfg.Applications {
-		for p := range cfg.Applications[a].Ports {
-			i.matrix.Ports = append(i.matrix.Ports, asked.importPort(&cfg.Applications[a].Ports[p]))
-		}
-	}
-	return nil
-}
-
-// knownPorts refuses to place what is not there.
-func (a *exportAsked) knownPorts(cfg *config.Config) error {
-	for name := range a.reached {
-		if !slices.ContainsFunc(cfg.PolicyPorts(), func(p policy.Port) bool { return p.Name() == name }) {
-			return fmt.Errorf("--reached-at: there is no port %q", name)
-		}
+	for _, port := range portsIn(cfg) {
+		i.matrix.Ports = append(i.matrix.Ports, asked.importPort(port))
 	}
 	return nil
 }

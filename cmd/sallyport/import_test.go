@@ -268,6 +268,7 @@ func FuzzImport(f *testing.F) {
 	f.Add([]byte("\xff\xfes\x00r\x00c\x00\t\x00d\x00s\x00t\x00"))
 	f.Add([]byte("sep=;\nsrc;port\n10.2.0.5;2021\n;\n\"x"))
 	f.Add([]byte("rule-id,action,src-ip,src-name,dst-name,dst-port,policy-hash,origin,family\nany,permit,any,loopback,b/upgrade,2030,x,rule,ipv6\n"))
+	f.Add([]byte("rule-id,action,src-ip,dst-name,dst-port,policy-hash,family\nany,permit,any,,2020,,6"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		w := importWorld{T: t, now: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}
 		im := matrix.Import{Ports: w.ports()}
