@@ -14,7 +14,7 @@ type annotation [14]string
 
 // The first two tell whose an annotation is.
 var annotationNames = [len(annotation{})]string{
-	"rule", "client", "origin", "destination", "tls", "identities", "max_connections", "rate", "burst", "counted by",
+	"id", "client", "origin", "destination", "tls", "identities", "max_connections", "rate", "burst", "counted by",
 	"owner", "ticket", "reason", "period",
 }
 

@@ -124,10 +124,10 @@ func TestDiff(t *testing.T) {
 		{"no rule any more for who is blocked", []Flow{east, diffBlock("scanner", "10.2.0.5")}, []Flow{diffBlock("scanner", "10.2.0.5")},
 			[]string{"changed: 10.2.0.5 ports 20001-20004 to config/secure (10.1.0.4:2021): rule a (client east) would let it pass no longer, and it was blocked"}},
 		{"a rule that is renamed", []Flow{east}, []Flow{diffFlow("b", "east 10.2.0.5@20001-20004")},
-			[]string{`changed: 10.2.0.5 ports 20001-20004 to config/secure (10.1.0.4:2021), rule a (client east): rule "a" is now "b"`}},
+			[]string{`changed: 10.2.0.5 ports 20001-20004 to config/secure (10.1.0.4:2021), rule a (client east): id "a" is now "b"`}},
 		{"renamed, split and widened", []Flow{east}, []Flow{diffFlow("b", "east 10.2.0.5@20001-20002"), diffFlow("b", "east 10.2.0.5@20003-20005")}, []string{
 			"opened: 10.2.0.5 port 20005 to config/secure (10.1.0.4:2021), by rule b (client east)",
-			`changed: 10.2.0.5 ports 20001-20004 to config/secure (10.1.0.4:2021), rule a (client east): rule "a" is now "b"`,
+			`changed: 10.2.0.5 ports 20001-20004 to config/secure (10.1.0.4:2021), rule a (client east): id "a" is now "b"`,
 		}},
 		{"everything that is said of a flow", []Flow{east}, []Flow{changedFlow(east, func(f *Flow) {
 			f.Source.Name, f.Destination.Name, f.TLS, f.PerClient = "west", "config/other", "any", true
