@@ -52,7 +52,12 @@ what is different; the exit code is then 3 if anything is. Nothing is applied: t
   sallyport export csv --at between --reached-at 10.1.0.4 --out matrix.csv
   sallyport export aerleon --at between --reached-at config-server/secure=192.0.2.10:443 --out rules/
   sallyport export --diff matrix.csv`,
-		Args:      cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("export writes one TARGET, and not %d", len(args))
+			}
+			return nil
+		},
 		ValidArgs: targetNames(),
 	}
 	var f exportFlags
@@ -65,6 +70,8 @@ what is different; the exit code is then 3 if anything is. Nothing is applied: t
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		e := exporter{ctx: cmd.Context(), flags: &f, path: *path, out: *out, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 		switch {
+		case *diff != "" && len(args) > 0:
+			return fmt.Errorf("--diff compares and writes nothing: leave %q out", args[0])
 		case *diff != "":
 			return e.diff(*diff)
 		case len(args) == 0:

@@ -75,6 +75,9 @@ func (a *exportAsked) sensible(p *intent) error {
 	if err := a.knownPorts(p.config); err != nil {
 		return err
 	}
+	if err := a.unknownName(p); err != nil {
+		return err
+	}
 	src := p.policy.Source()
 	if a.client != "" && !slices.ContainsFunc(src.Clients, func(c policy.Client) bool { return c.Name == a.client }) {
 		return fmt.Errorf("--client: the policy has no client %q", a.client)
@@ -90,6 +93,26 @@ func (a *exportAsked) knownPorts(cfg *config.Config) error {
 	for _, name := range slices.Sorted(maps.Keys(a.reached)) {
 		if !slices.ContainsFunc(portsIn(cfg), func(port *config.Port) bool { return port.Name() == name }) {
 			return fmt.Errorf("--reached-at: there is no port %q", name)
+		}
+	}
+	return nil
+}
+
+// unknownName refuses addresses of a name that nothing connects to, which would otherwise be asked for under its right spelling.
+func (a *exportAsked) unknownName(p *intent) error {
+	known := make(map[string]bool)
+	for _, b := range bindingsOf(p.config) {
+		for _, pin := range b.definitions() {
+			for _, endpoint := range pin.toward {
+				if host, _, err := net.SplitHostPort(endpoint.Address); err == nil {
+					known[strings.ToLower(host)] = true
+				}
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.names)) {
+		if !known[name] {
+			return fmt.Errorf("--resolve: nothing connects to %q from a source of its own", name)
 		}
 	}
 	return nil
