@@ -44,7 +44,7 @@ func columns() []column {
 
 		textColumn("flow-id", "flow", func(f *firewall.Flow) *string { return &f.ID }),
 		wordColumn("origin", "", func(f *firewall.Flow) *firewall.Origin { return &f.Origin }, origins()...),
-		{"family", "", func(e *entry) string { return familyName(e.Destination.Prefix.Addr().BitLen()) }, trimmed(readFamily)},
+		{"family", "family", func(e *entry) string { return familyName(e.Destination.Prefix.Addr().BitLen()) }, trimmed(readFamily)},
 		{"rate", "rate", func(e *entry) string { return e.Rate.String() }, trimmed(readRate)},
 		countColumn("burst", "burst", func(f *firewall.Flow) *int { return &f.Burst }),
 		{"counted-by", "counted by", func(e *entry) string { return e.CountedBy() }, trimmed(readCountedBy)},
@@ -160,7 +160,7 @@ func momentCell(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// family returns the word for addresses of so many bits.
+// familyName returns the word for addresses of so many bits.
 func familyName(bits int) string {
 	switch bits {
 	case 32:

@@ -86,9 +86,9 @@ type nameView struct{ Name, Addresses, Resolved string }
 
 // guardView is a destination with what is open to it.
 type guardView struct {
-	Name, Address, Port, Direction string
-	Open                           []string
-	More                           int // that are not shown
+	Name, Address, Family, Port, Direction string
+	Open                                   []string
+	More                                   int // that are not shown
 }
 
 // mostOpen is how much of what is open to a destination is shown above the flows, which have it all.
@@ -98,7 +98,7 @@ func guardViews(m *firewall.Matrix) []guardView {
 	all := make([]guardView, len(m.Guards))
 	for i := range m.Guards {
 		g := &m.Guards[i]
-		v := guardView{Name: g.Name, Address: prefixCell(g.Destination), Port: strconv.Itoa(int(g.Port)), Direction: string(g.Direction)}
+		v := guardView{Name: g.Name, Address: prefixCell(g.Destination), Family: familyName(g.Destination.Addr().BitLen()), Port: strconv.Itoa(int(g.Port)), Direction: string(g.Direction)}
 		for n, slab := range g.Allowed().Plain() {
 			if n < mostOpen {
 				v.Open = append(v.Open, slab.String())
