@@ -52,8 +52,11 @@ func (a *exportAsked) input(ctx context.Context, p *intent) (*firewall.Input, er
 	if p.config.Policy.Set {
 		in.Header.PolicyHash = p.hash
 	}
+	if a.dated {
+		in.Header.Notes = append(in.Header.Notes, fmt.Sprintf("The rules are those of %s.", a.now.UTC().Format(time.RFC3339)))
+	}
 	if !a.reproducible {
-		in.Header.Made = a.now
+		in.Header.Made = time.Now()
 		in.Header.Generation = generationOf(ctx, p)
 	}
 	for _, port := range portsIn(p.config) {

@@ -131,7 +131,7 @@ upstream.source = { address = "10.2.0.5", ports = "20001", backup_ports = "20011
 			"a sessions [] [20001] > 192.0.2.2:2020 false",
 		}},
 		{"a name with several addresses", "upstream.primary = \"CS.example.com:2020\"\nupstream.source = { ports = \"20001\" }", "",
-			[]string{"other.example.com=192.0.2.7", "cs.Example.com=192.0.2.2,2001:db8::2", "cs.example.com=192.0.2.1", "cs.example.com=192.0.2.2"}, []string{
+			[]string{"cs.Example.com=192.0.2.2,2001:db8::2", "cs.example.com=192.0.2.1", "cs.example.com=192.0.2.2"}, []string{
 				"a sessions [] [20001] > 192.0.2.1:2020 false",
 				"a sessions [] [20001] > 192.0.2.2:2020 false",
 				"a sessions [] [20001] > [2001:db8::2]:2020 false",
@@ -169,7 +169,7 @@ func TestExportHeader(t *testing.T) {
 	want := &firewall.Input{
 		Policy: in.Policy, At: firewall.AtBetween, Now: in.Now, Application: "a",
 		Services: []firewall.Service{{Application: "a", Port: "p", Listen: netip.MustParseAddrPort("127.0.0.1:2021")}},
-		Header:   firewall.Header{Host: "cti-1", PolicyHash: read.hash},
+		Header:   firewall.Header{Host: "cti-1", PolicyHash: read.hash, Notes: []string{"The rules are those of 2026-06-01T00:00:00Z."}},
 	}
 	comparable := cmpopts.EquateComparable(netip.AddrPort{}, in.Policy)
 	if diff := cmp.Diff(want, in, comparable, cmpopts.EquateEmpty()); diff != "" {
