@@ -25,7 +25,8 @@ const (
 type Finding struct {
 	Verdict Verdict
 	To      []Range         // destinations
-	Sources firewall.Region // without labels of meaning
+	Sources firewall.Region // their labels mean nothing
+	Area    firewall.Region // of an open finding: with the sources among them that are allowed
 	Allowed bool            // by the policy
 	Flows   []int32         // that allow them, as the labels of the guard
 	Sites   []Site          // that decide, or on which it depends; none where nothing is in the way
@@ -144,16 +145,17 @@ func (j *Judge) compare(c *Comparison, to judged, allowed, sources firewall.Regi
 	a := to.answer
 	find := func(v Verdict, policy, firewall firewall.Region, isAllowed bool) *big.Int {
 		area := firewall.Common(policy)
-		if isAllowed {
-			c.Findings = append(c.Findings, j.findings(v, to.to, policy.Common(area), area)...)
-		} else {
-			c.Findings = append(c.Findings, j.findings(v, to.to, nil, area)...)
+		flows := policy.Common(area)
+		if !isAllowed {
+			flows = nil
 		}
+		c.Findings = append(c.Findings, j.findings(v, to.to, flows, area)...)
 		return size(area)
 	}
 	others := sources.Minus(allowed)
 	closed := find(Closed, allowed, a.Denied, true)
-	open := find(Open, others, a.Passes, false)
+	open := size(a.Passes.Common(others))
+	c.Findings = append(c.Findings, j.opened(to.to, a.Passes, others)...)
 	unknown := find(Unknown, allowed, a.Unknown, true)
 	find(Unknown, others, a.Unknown, false)
 	find(Limited, allowed, a.Limited.Common(a.Passes), true)
@@ -175,6 +177,23 @@ func larger(a, b *big.Int) *big.Int {
 		return b
 	}
 	return a
+}
+
+// opened makes a finding for each site that lets pass what is not allowed.
+func (j *Judge) opened(to []Range, passes, others firewall.Region) []Finding {
+	var all []Finding
+	for _, g := range joined(nil, passes) {
+		sources := g.area.Common(others)
+		if len(sources) == 0 {
+			continue
+		}
+		f := Finding{Verdict: Open, To: to, Sources: sources, Area: g.area}
+		for _, label := range j.deciding(Open, g.sites) {
+			f.Sites = append(f.Sites, j.Site(label))
+		}
+		all = append(all, f)
+	}
+	return all
 }
 
 // findings makes a finding for each combination of flows and sites.

@@ -15,6 +15,11 @@ func (r Range) Contains(a netip.Addr) bool {
 	return a.BitLen() == r.First.BitLen() && !a.Less(r.First) && !r.Last.Less(a)
 }
 
+// Anywhere reports whether ranges are all addresses of a family that a packet on a network can be sent to.
+func Anywhere(ranges []Range) bool {
+	return slices.EqualFunc(ranges, unicast(ranges[0].First.Is6()), func(r Range, u [2]netip.Addr) bool { return r == Range{u[0], u[1]} })
+}
+
 // Destinations cuts the addresses of a family into ranges within which no rule tells destinations apart, so that an answer for
 // one of a range is one for all. Addresses that no packet on a network can be sent to by themselves (loopback, multicast) are left out.
 func (r *Ruleset) Destinations(v6 bool) []Range {

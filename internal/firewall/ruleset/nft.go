@@ -14,13 +14,14 @@ type nftReader struct {
 	data   []byte
 	tables map[[2]string]*Table
 	rules  Ruleset
+	start  int64 // offset of the document
 	at     int64 // offset of the object that is read
 }
 
 // readNft reads what nft -j list ruleset printed, from an offset on.
 func readNft(name string, data []byte, start int) (*Ruleset, error) {
-	r := nftReader{file: name, data: data, tables: make(map[[2]string]*Table), at: int64(start)}
-	if err := r.objects(int64(start)); err != nil {
+	r := nftReader{file: name, data: data, tables: make(map[[2]string]*Table), start: int64(start), at: int64(start)}
+	if err := r.objects(); err != nil {
 		return nil, r.fault(err)
 	}
 	for _, t := range r.rules.Tables {
@@ -36,8 +37,8 @@ func readNft(name string, data []byte, start int) (*Ruleset, error) {
 func (r *nftReader) fault(err error) error {
 	at := r.at
 	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		at = max(at, syntax.Offset-1)
+	if errors.As(err, &syntax) && errors.As(json.Unmarshal(r.data[r.start:], &struct{}{}), &syntax) { // a decoder's offsets are not those of the file
+		at = r.start + syntax.Offset - 1
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return faultAt(r.file, r.data, int64(len(r.data)), "it ends in the middle", "the whole output of nft -j list ruleset is needed")
@@ -46,41 +47,32 @@ func (r *nftReader) fault(err error) error {
 }
 
 // objects walks through {"nftables": [ ... ]}.
-func (r *nftReader) objects(start int64) error {
-	d := json.NewDecoder(bytes.NewReader(r.data[start:]))
-	shift := func(err error) error { // to an offset in the file
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			syntax.Offset += start
-		}
+func (r *nftReader) objects() error {
+	d := json.NewDecoder(bytes.NewReader(r.data[r.start:]))
+	if err := expect(d, json.Delim('{'), "nftables", json.Delim('[')); err != nil {
 		return err
 	}
-	for _, want := range []json.Token{json.Delim('{'), "nftables", json.Delim('[')} {
-		got, err := d.Token()
-		if err != nil {
-			return shift(err)
-		}
-		if got != want {
-			return fmt.Errorf("expected %q, found %q", fmt.Sprint(want), fmt.Sprint(got))
-		}
-	}
 	for d.More() {
-		r.at = start + d.InputOffset()
+		r.at = r.start + d.InputOffset()
 		for r.at < int64(len(r.data)) && bytes.IndexByte([]byte(", \t\r\n"), r.data[r.at]) >= 0 {
 			r.at++
 		}
 		var item map[string]json.RawMessage
 		if err := d.Decode(&item); err != nil {
-			return shift(err)
+			return err
 		}
 		if err := r.object(item); err != nil {
 			return err
 		}
 	}
-	for _, want := range []json.Token{json.Delim(']'), json.Delim('}')} {
+	return expect(d, json.Delim(']'), json.Delim('}'))
+}
+
+func expect(d *json.Decoder, tokens ...json.Token) error {
+	for _, want := range tokens {
 		got, err := d.Token()
 		if err != nil {
-			return shift(err)
+			return err
 		}
 		if got != want {
 			return fmt.Errorf("expected %q, found %q", fmt.Sprint(want), fmt.Sprint(got))

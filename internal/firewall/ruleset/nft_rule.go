@@ -117,7 +117,13 @@ func (e *expression) limit(value, body any) {
 			return
 		}
 	}
-	if member(body, "map") != nil {
+	if choice := member(body, "map"); choice != nil {
+		set, err := setOf(e.table, member(choice, "data"))
+		if set == nil || err != nil {
+			e.require(doubt(render(value)))
+			return
+		}
+		e.require(condition{text: render(value), selectors: selectorsOf(member(choice, "key")), set: set})
 		for _, one := range e.table.limits {
 			if !one { // which it is, depends on the packet
 				e.require(doubt(render(value)))

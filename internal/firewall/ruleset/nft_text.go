@@ -100,6 +100,8 @@ func renderOnly(key string, body any) string {
 	case "log":
 		members, _ := body.(map[string]any)
 		return strings.TrimSpace(key + " " + renderMembers(members))
+	case "limit":
+		return renderLimit(body)
 	case "counter": // its values change all the time
 		return key
 	case "reject":
@@ -107,6 +109,24 @@ func renderOnly(key string, body any) string {
 	default:
 		return strings.TrimSpace(key + " " + render(body))
 	}
+}
+
+func renderLimit(body any) string {
+	if choice := member(body, "map"); choice != nil {
+		return "limit name " + render(member(choice, "key")) + " map " + render(member(choice, "data"))
+	}
+	if member(body, "rate") == nil || member(body, "per") == nil {
+		return strings.TrimSpace("limit " + render(body))
+	}
+	limit := "limit rate "
+	if over, _ := member(body, "inv").(bool); over {
+		limit += "over "
+	}
+	limit += render(member(body, "rate")) + "/" + render(member(body, "per"))
+	if burst := render(member(body, "burst")); burst != "" {
+		limit += " burst " + burst
+	}
+	return limit
 }
 
 func renderUpdate(body any) string {
