@@ -18,6 +18,7 @@ const (
 	exitFailure = 1 // something is wrong with the files or with the running program
 	exitUsage   = 2 // the command line is wrong
 	exitNo      = 3 // the answer is no: explain denies, policy diff --exit-code finds differences
+	exitUnsure  = 4 // there is no answer: audit firewall cannot tell
 )
 
 func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -97,7 +98,7 @@ The config.toml that comes with sallyport documents every key.`,
 	}
 	root.AddCommand(runCommand(), checkCommand(), reloadCommand(), statusCommand(), versionCommand(),
 		explainCommand(), doctorCommand(), policyCommand(), suggestCommand(), lockoutsCommand(), unlockCommand(),
-		failoverCommand(), failbackCommand(), exportCommand(), importCommand())
+		failoverCommand(), failbackCommand(), exportCommand(), auditCommand(), importCommand())
 	return root
 }
 

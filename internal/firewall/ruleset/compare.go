@@ -26,7 +26,7 @@ type Finding struct {
 	Verdict Verdict
 	To      []Range         // destinations
 	Sources firewall.Region // their labels mean nothing
-	Area    firewall.Region // of an open finding: with the sources among them that are allowed
+	Area    firewall.Region // with those among them of which it need not be said, because they are allowed
 	Allowed bool            // by the policy
 	Flows   []int32         // that allow them, as the labels of the guard
 	Sites   []Site          // that decide, or on which it depends; none where nothing is in the way
@@ -59,7 +59,7 @@ func (j *Judge) Compare(g *firewall.Guard, local []netip.Addr) (*Comparison, err
 	groups, err := j.answers(g, local)
 	if errors.Is(err, ErrUnread) || errors.Is(err, ErrMany) || errors.Is(err, ErrIntricate) {
 		c.Unknown, c.Passing = c.Allowed, new(big.Int)
-		c.Findings = []Finding{{Verdict: Unknown, To: entire(g), Sources: sources, Why: err.Error()}}
+		c.Findings = []Finding{{Verdict: Unknown, To: entire(g), Sources: sources, Area: sources, Why: err.Error()}}
 		return c, nil
 	}
 	if err != nil {
@@ -143,22 +143,18 @@ func (j *Judge) ranges(g *firewall.Guard, local []netip.Addr) []Range {
 // compare adds what there is to say of destinations with one answer.
 func (j *Judge) compare(c *Comparison, to judged, allowed, sources firewall.Region) {
 	a := to.answer
-	find := func(v Verdict, policy, firewall firewall.Region, isAllowed bool) *big.Int {
+	find := func(v Verdict, policy, firewall firewall.Region) *big.Int {
 		area := firewall.Common(policy)
-		flows := policy.Common(area)
-		if !isAllowed {
-			flows = nil
-		}
-		c.Findings = append(c.Findings, j.findings(v, to.to, flows, area)...)
+		c.Findings = append(c.Findings, j.findings(v, to.to, policy.Common(area), area)...)
 		return size(area)
 	}
 	others := sources.Minus(allowed)
-	closed := find(Closed, allowed, a.Denied, true)
+	closed := find(Closed, allowed, a.Denied)
 	open := size(a.Passes.Common(others))
-	c.Findings = append(c.Findings, j.opened(to.to, a.Passes, others)...)
-	unknown := find(Unknown, allowed, a.Unknown, true)
-	find(Unknown, others, a.Unknown, false)
-	find(Limited, allowed, a.Limited.Common(a.Passes), true)
+	c.Findings = append(c.Findings, j.unasked(Open, to.to, a.Passes, others)...)
+	unknown := find(Unknown, allowed, a.Unknown)
+	c.Findings = append(c.Findings, j.unasked(Unknown, to.to, a.Unknown, others)...)
+	find(Limited, allowed, a.Limited.Common(a.Passes))
 	passing := size(a.Passes.Common(allowed))
 	c.Closed, c.Open, c.Unknown = larger(c.Closed, closed), larger(c.Open, open), larger(c.Unknown, unknown)
 	c.Passing = smaller(c.Passing, passing)
@@ -179,16 +175,16 @@ func larger(a, b *big.Int) *big.Int {
 	return a
 }
 
-// opened makes a finding for each site that lets pass what is not allowed.
-func (j *Judge) opened(to []Range, passes, others firewall.Region) []Finding {
+// unasked makes a finding for each site that lets pass, or may let pass, what is not allowed.
+func (j *Judge) unasked(v Verdict, to []Range, passes, others firewall.Region) []Finding {
 	var all []Finding
 	for _, g := range joined(nil, passes) {
 		sources := g.area.Common(others)
 		if len(sources) == 0 {
 			continue
 		}
-		f := Finding{Verdict: Open, To: to, Sources: sources, Area: g.area}
-		for _, label := range j.deciding(Open, g.sites) {
+		f := Finding{Verdict: v, To: to, Sources: sources, Area: g.area}
+		for _, label := range j.deciding(v, g.sites) {
 			f.Sites = append(f.Sites, j.Site(label))
 		}
 		all = append(all, f)
@@ -196,11 +192,11 @@ func (j *Judge) opened(to []Range, passes, others firewall.Region) []Finding {
 	return all
 }
 
-// findings makes a finding for each combination of flows and sites.
+// findings makes a finding of what is allowed for each combination of flows and sites.
 func (j *Judge) findings(v Verdict, to []Range, flows, sites firewall.Region) []Finding {
 	var all []Finding
 	for _, g := range joined(flows, sites) {
-		f := Finding{Verdict: v, To: to, Sources: g.area, Allowed: flows != nil, Flows: g.flows}
+		f := Finding{Verdict: v, To: to, Sources: g.area, Area: g.area, Allowed: true, Flows: g.flows}
 		for _, label := range j.deciding(v, g.sites) {
 			f.Sites = append(f.Sites, j.Site(label))
 		}

@@ -124,7 +124,11 @@ func Uses(g *firewall.Guard, counters []Counter) map[int32]Use {
 		for _, flow := range group.flows {
 			use := Uncounted
 			for _, c := range group.sites {
-				use = max(use, counters[c].use(alone[c] == flow))
+				only := alone[c] == flow
+				use = max(use, counters[c].use(only))
+				if only { // what comes behind it counted others
+					break
+				}
 			}
 			missing[flow] = missing[flow] || use == Uncounted
 			uses[flow] = max(uses[flow], use)
