@@ -53,7 +53,7 @@ func (a *exportAsked) input(ctx context.Context, p *intent) (*firewall.Input, er
 		in.Header.PolicyHash = p.hash
 	}
 	if a.dated {
-		in.Header.Notes = append(in.Header.Notes, fmt.Sprintf("The rules are those of %s.", a.now.UTC().Format(time.RFC3339)))
+		in.Header.Notes = append(in.Header.Notes, fmt.Sprintf("The rules are those of %s.", policy.DayText(a.now)))
 	}
 	if !a.reproducible {
 		in.Header.Made = time.Now()

@@ -169,7 +169,7 @@ func TestExportHeader(t *testing.T) {
 	want := &firewall.Input{
 		Policy: in.Policy, At: firewall.AtBetween, Now: in.Now, Application: "a",
 		Services: []firewall.Service{{Application: "a", Port: "p", Listen: netip.MustParseAddrPort("127.0.0.1:2021")}},
-		Header:   firewall.Header{Host: "cti-1", PolicyHash: read.hash, Notes: []string{"The rules are those of 2026-06-01T00:00:00Z."}},
+		Header:   firewall.Header{Host: "cti-1", PolicyHash: read.hash, Notes: []string{"The rules are those of 2026-06-01."}},
 	}
 	comparable := cmpopts.EquateComparable(netip.AddrPort{}, in.Policy)
 	if diff := cmp.Diff(want, in, comparable, cmpopts.EquateEmpty()); diff != "" {
