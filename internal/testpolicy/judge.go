@@ -58,7 +58,7 @@ func (w *World) Best(t Tuple, now time.Time) (way Way, passes bool) {
 // union of the rules, and audit mode over all of it.
 func (w *World) Judge(t Tuple, way Way, now time.Time) policy.Verdict {
 	verdict := w.byRules(t, way, now)
-	if verdict == policy.Deny && w.names(w.Source.Audit.Ports, t.Port) {
+	if verdict == policy.Deny && (w.Source.Audit.All || w.names(w.Source.Audit.Ports, t.Port)) {
 		return policy.AuditDeny
 	}
 	return verdict

@@ -20,8 +20,12 @@ func Random(r *rand.Rand, site *Site) *World {
 	for i := range r.IntN(3) {
 		w.Source.Blocks = append(w.Source.Blocks, policy.Block{ID: fmt.Sprint("block-", i), Addresses: g.prefixes(1, 2), Reason: g.words()})
 	}
-	if r.IntN(6) == 0 {
-		w.Source.Audit.Ports = []string{w.Ports[r.IntN(len(w.Ports))].Name()}
+	switch r.IntN(20) {
+	case 0:
+		w.Source.Audit.All = true
+	case 1, 2, 3:
+		p := one(&g, w.Ports...)
+		w.Source.Audit.Ports = []string{one(&g, p.Name(), p.Application+"/*")}
 	}
 	return w
 }
@@ -176,15 +180,24 @@ func (g *generator) rule(w *World, number int, from []string) policy.Rule {
 	if g.IntN(4) == 0 {
 		r.Limits = policy.Limits{MaxConnections: 5000, Rate: policy.Rate{Events: 8000, Per: time.Second}, Burst: 8000}
 	}
+	g.period(&r, w.Now)
+	return r
+}
+
+// period gives some rules a first or a last day.
+func (g *generator) period(r *policy.Rule, now time.Time) {
 	const day = 24 * time.Hour
-	today := w.Now.UTC().Truncate(day)
+	today := now.UTC().Truncate(day)
+	ends, begins := []int{-2, 2, 400}, []int{-2, 2}
+	if g.site.Still {
+		ends, begins = append(ends, -1, 0, 1), append(begins, -1, 0, 1)
+	}
 	switch g.IntN(8) {
 	case 0:
-		r.Expires = today.Add(time.Duration(one(g, -2, -2, 2, 400)) * day)
+		r.Expires = today.Add(time.Duration(one(g, ends...)) * day)
 	case 1:
-		r.ValidFrom = today.Add(time.Duration(one(g, -2, -2, 2)) * day)
+		r.ValidFrom = today.Add(time.Duration(one(g, begins...)) * day)
 	}
-	return r
 }
 
 // words are such as people write, and such as could break out of a comment.

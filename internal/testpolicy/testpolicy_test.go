@@ -15,7 +15,7 @@ var site = Site{
 	Four: netip.MustParseAddr("10.1.0.4"), Six: netip.MustParseAddr("fd00:1::4"),
 	Clients: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
 	Hot:     []netip.Addr{netip.MustParseAddr("10.20.0.0"), netip.MustParseAddr("192.0.2.254"), netip.MustParseAddr("2001:db8::ffff")},
-	Now:     time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC),
+	Now:     time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC), Still: true,
 }
 
 // Every world compiles, and what is said of it here is what package policy says: two evaluators of one policy that share no code.

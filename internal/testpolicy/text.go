@@ -63,10 +63,8 @@ func (w *World) Policy() string {
 		b := &w.Source.Blocks[i]
 		t.table("block").text("id", b.ID).list("addresses", texts(b.Addresses)).text("reason", b.Reason)
 	}
-	if len(w.Source.Audit.Ports) > 0 {
-		t.b.WriteString("[audit]\n")
-		t.list("ports", w.Source.Audit.Ports)
-	}
+	t.b.WriteString("[audit]\n")
+	t.bare("all", strconv.FormatBool(w.Source.Audit.All)).list("ports", w.Source.Audit.Ports)
 	return t.b.String()
 }
 

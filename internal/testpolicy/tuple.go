@@ -31,11 +31,12 @@ func (w *World) Tuples(r *rand.Rand, least int, wanted func(netip.Addr) bool) []
 		}
 		m.add(m.address(), m.port(), nil)
 	}
-	slices.SortFunc(m.all, Tuple.compare)
+	slices.SortFunc(m.all, Tuple.Compare)
 	return m.all
 }
 
-func (t Tuple) compare(o Tuple) int {
+// Compare puts tuples into the order of ports, then of destinations and sources.
+func (t Tuple) Compare(o Tuple) int {
 	return cmp.Or(strings.Compare(t.Port.Name(), o.Port.Name()), t.To.Compare(o.To), t.From.Compare(o.From))
 }
 

@@ -37,6 +37,7 @@ type Site struct {
 	Clients   []netip.Prefix
 	Hot       []netip.Addr // where the prefixes of policies meet, so that they overlap; all of them clients'
 	Now       time.Time
+	Still     bool // the clock stands, so that days may begin and end right beside Now
 }
 
 // Holds reports whether a client can have an address.
