@@ -101,7 +101,7 @@ func (s *suite) soak() {
 	s.verbose = true
 	defer func() { s.verbose = false }()
 	s.tests("storms, the long variants", command([]string{"SALLYPORT_SOAK=1"},
-		"go", "test", "-json", "-v", "-count=1", "-timeout=2h", "-tags=integration", "-run=^TestStorm", "./integration"))
+		"go", "test", "-json", "-v", "-count=1", "-timeout=2h", "-tags=integration", "-run=^Test(Storm|ExportProof$)", "./integration"))
 }
 
 // raceDetector reports whether this machine can build with it.

@@ -1,0 +1,97 @@
+//go:build integration
+
+package integration
+
+import (
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport/internal/testpki"
+	"sallyport/internal/testpolicy"
+)
+
+// exportSite is a network whose clients can have any of very many addresses, all on one host, with a router to a server.
+type exportSite struct {
+	network
+	testpolicy.Site
+	files testpolicy.Files
+	best  *testpki.Leaf // what a client shows, with every name that policies ask for
+	ca    *authority
+}
+
+// clientNetworks are all the addresses that clients can have. They are wider than what policies name, whose edges have
+// addresses beyond them.
+var clientNetworks = []string{"10.16.0.0/12", "192.0.2.0/23", "198.51.100.0/24", "2001:db8::/32"}
+
+func newExportSite(t *testing.T) *exportSite {
+	t.Helper()
+	s := &exportSite{network: newNetwork(t), ca: newAuthority(t, "export CA"), Site: testpolicy.Site{
+		Four: netip.MustParseAddr(primarySocket.four), Six: netip.MustParseAddr(primarySocket.six), Now: time.Now(),
+	}}
+	for _, hot := range []string{"10.20.0.0", "10.20.15.254", "192.0.2.77", "2001:db8::ffff", "2001:db8:20::"} {
+		s.Hot = append(s.Hot, netip.MustParseAddr(hot))
+	}
+	s.router.ip(t,
+		"address add fd00:1::1/64 dev servers nodad", "address add fd00:2::1/64 dev clients nodad",
+		"route add default via "+clientSocket.four, "-6 route add default via "+clientSocket.six,
+	)
+	s.router.run(t, "/bin/sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
+	s.clients.plug(t, clientSocket)
+	s.server.plug(t, primarySocket)
+	s.clients.run(t, "/bin/sh", "-c", "echo 1 >/proc/sys/net/ipv6/ip_nonlocal_bind")
+	for _, text := range clientNetworks {
+		p := netip.MustParsePrefix(text)
+		s.Clients = append(s.Clients, p)
+		if p.Addr().Is6() {
+			text = "-6 route add local " + text + " dev lo"
+		} else {
+			text = "route add local " + text + " dev lo"
+		}
+		s.clients.ip(t, text) // every address of it is the host's own
+	}
+	shown := s.ca.server(t)
+	commonName, dns, uris := testpolicy.Names()
+	s.best = s.ca.store(t, s.ca.Issue(t, testpki.Options{CommonName: commonName, Names: dns, URIs: uris})).Leaf
+	s.files = testpolicy.Files{Certificate: shown.certificate, Key: shown.key, CA: s.ca.file}
+	return s
+}
+
+// reaches reports whether a connection can come from an address: from the clients, or on the server's own host.
+func (s *exportSite) reaches(addr netip.Addr) bool {
+	broadcast := addr == netip.AddrFrom4([4]byte{127, 0, 0, 0}) || addr == netip.AddrFrom4([4]byte{127, 255, 255, 255})
+	return s.Holds(addr) || addr.IsLoopback() && !broadcast
+}
+
+// behind returns the namespace that connections from an address are made in.
+func (s *exportSite) behind(addr netip.Addr) namespace {
+	if addr.IsLoopback() {
+		return s.server
+	}
+	return s.clients
+}
+
+// iptables replaces all rules of a namespace by what the exports say, hooked into a built-in chain.
+func (ns namespace) iptables(t *testing.T, four, six, builtIn, chain string) {
+	t.Helper()
+	ns.firewall(t, "")
+	xtables := need(t, "xtables-nft-multi")
+	for _, family := range []struct{ tables, rules string }{{"iptables", four}, {"ip6tables", six}} {
+		file := testpki.WriteFile(t, filepath.Join(t.TempDir(), family.tables), []byte(family.rules))
+		ns.run(t, xtables, family.tables+"-restore", "--noflush", file)
+		ns.run(t, xtables, family.tables, "-I", builtIn, "-j", chain)
+	}
+}
+
+// export runs the command on the configuration of a sallyport.
+func (s *sallyport) export(t *testing.T, target string, args ...string) string {
+	t.Helper()
+	r := s.command(t, slices.Concat([]string{"export", target, "--reject"}, args)...)
+	if r.code != 0 {
+		t.Fatalf("export %s %s: exit code %d\n%s", target, strings.Join(args, " "), r.code, r.all)
+	}
+	return r.stdout
+}
