@@ -203,10 +203,6 @@ func (r *ipRule) option(option, argument string) func(*packet) bool {
 	case "--datestart":
 		from := ipTime(argument)
 		return func(p *packet) bool { return !p.at.Before(from) }
-	case "-i":
-		return func(p *packet) bool { return p.inside == argument }
-	case "-o":
-		return func(p *packet) bool { return p.outside == argument }
 	default:
 		panic("option " + option)
 	}

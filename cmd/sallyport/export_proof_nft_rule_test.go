@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,6 +27,11 @@ func (n *nftParser) inChain(chain *nftChain, word string) {
 func (n *nftParser) rule(text string) nftRule {
 	r := nftRule{text: text, decide: func(*packet) string { return "" }}
 	fixed := func(verdict string) { r.decide = func(*packet) string { return verdict } }
+	unless := func(over bool) {
+		if over {
+			r.matches = append(r.matches, never)
+		}
+	}
 	for n.more() {
 		switch word := n.next(); word {
 		case "accept", "drop", "return", "continue":
@@ -33,37 +39,17 @@ func (n *nftParser) rule(text string) nftRule {
 		case "jump", "goto":
 			fixed(word + " " + n.next())
 		case "reject":
+			n.options("with", "tcp", "reset", "icmpx", "port-unreachable")
 			fixed("drop")
-			for n.took("with") || n.took("tcp") || n.took("reset") || n.took("icmp") || n.took("icmpv6") || n.took("icmpx") || n.took("type") || n.took("port-unreachable") || n.took("admin-prohibited") {
-			}
 		case "counter":
-			if n.took("packets") {
-				n.next()
-				n.want("bytes")
-				n.next()
-			}
-			if strings.HasPrefix(n.peek(), `"`) || n.took("name") {
-				n.next()
-			}
+			n.counter()
 		case "comment":
 			n.comment()
-		case "log":
-			for n.took("prefix") || n.took("level") || n.took("group") {
-				n.next()
-			}
 		case "limit":
-			if n.took("name") { // of what exceeds it
-				for !strings.HasPrefix(n.next(), "@") && n.peek() != "counter" {
-				}
-				r.matches = append(r.matches, never)
-			} else if n.limit() {
-				r.matches = append(r.matches, never)
-			}
+			unless(n.limit())
 		case "update", "add":
 			n.next() // the set
-			if n.dynamic() {
-				r.matches = append(r.matches, never)
-			}
+			unless(n.dynamic())
 		default:
 			n.match(&r, word)
 		}
@@ -71,10 +57,35 @@ func (n *nftParser) rule(text string) nftRule {
 	return r
 }
 
+// options takes all of these words that follow.
+func (n *nftParser) options(words ...string) {
+	for slices.Contains(words, n.peek()) {
+		n.next()
+	}
+}
+
+func (n *nftParser) counter() {
+	if n.took("packets") {
+		n.next()
+		n.want("bytes")
+		n.next()
+	}
+	if n.took("name") {
+		n.next()
+	}
+}
+
 func never(*packet) bool { return false }
 
-// limit reads "rate [over] 10/second [burst 20 packets]" and reports whether it matches what exceeds it, which nothing does.
+// limit reads "rate [over] 10/second [burst 20 packets]", or "name KEY map @limits", all of which are for what exceeds them. It reports
+// whether it matches what exceeds it, which nothing does.
 func (n *nftParser) limit() (over bool) {
+	if n.took("name") {
+		for !strings.HasPrefix(n.next(), "@") {
+			continue
+		}
+		return true
+	}
 	n.want("rate")
 	over = n.took("over")
 	if rate := n.next(); !strings.Contains(rate, "/") {
@@ -105,22 +116,18 @@ func (n *nftParser) dynamic() (over bool) {
 
 // match reads "selector [. selector]... [operator] right", or a vmap.
 func (n *nftParser) match(r *nftRule, word string) {
-	if word == "tcp" && n.took("flags") {
-		n.flags(r)
-		return
-	}
 	if word == "meta" && n.took("time") {
 		n.time(r)
 		return
 	}
-	from := []func(*packet) (value, bool){n.selector(word)}
+	from := []selector{n.selector(word)}
 	for n.took(".") {
 		from = append(from, n.selector(n.next()))
 	}
 	read := func(p *packet) (values []value, present bool) {
 		values = make([]value, len(from))
-		for i, selector := range from {
-			if values[i], present = selector(p); !present {
+		for i, find := range from {
+			if values[i], present = find(p); !present {
 				return nil, false
 			}
 		}
@@ -151,13 +158,10 @@ func (n *nftParser) match(r *nftRule, word string) {
 	})
 }
 
-func (n *nftParser) selector(word string) func(*packet) (value, bool) {
-	if found, known := selectors[word]; known {
-		return found
-	}
+func (n *nftParser) selector(word string) selector {
 	word += " " + n.next()
-	found, known := selectors[word]
-	if !known {
+	found := selectorOf(word)
+	if found == nil {
 		panic("selector " + word)
 	}
 	return found
@@ -181,28 +185,6 @@ func (n *nftParser) right() *nftSet {
 		set.elements = append(set.elements, nftElement{key: []interval{parseInterval(n.next())}})
 	}
 	return set
-}
-
-// flags reads "& (fin | syn | rst | ack) == syn", or "syn / fin,syn,rst,ack".
-func (n *nftParser) flags(r *nftRule) {
-	var words []string
-	for n.more() && !verdictFollows(n.peek()) {
-		words = append(words, n.next())
-	}
-	switch text := strings.Join(words, ""); text {
-	case "&(fin|syn|rst|ack)==syn", "&(syn|ack)==syn", "syn/fin,syn,rst,ack", "syn/syn,ack", "syn":
-		r.matches = append(r.matches, func(p *packet) bool { return p.syn })
-	default:
-		panic("tcp flags " + text)
-	}
-}
-
-func verdictFollows(word string) bool {
-	switch word {
-	case "accept", "drop", "return", "jump", "goto", "reject", "counter", "ct", "ip", "ip6", "tcp", "meta", "limit", "update", "add", "log":
-		return true
-	}
-	return false
 }
 
 // time reads "< 1798848000", seconds in UTC.
