@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -21,18 +22,22 @@ type attempt struct {
 	testpolicy.Tuple
 	way    testpolicy.Way
 	passes bool
+	within time.Duration // how long to wait for an answer; zero for the usual patience
 }
+
+// dropped is what becomes of a client that a firewall does not even answer.
+const dropped = "dropped by the firewall"
 
 // attempts returns how tuples are tried: those that pass in a way that does, the others in every way that their port takes.
 func attempts(w *testpolicy.World, tuples []testpolicy.Tuple) []attempt {
 	var all []attempt
 	for _, t := range tuples {
 		if way, passes := w.Best(t, w.Now); passes {
-			all = append(all, attempt{t, way, true})
+			all = append(all, attempt{Tuple: t, way: way, passes: true})
 			continue
 		}
 		for _, way := range t.Port.Ways() {
-			all = append(all, attempt{t, way, false})
+			all = append(all, attempt{Tuple: t, way: way})
 		}
 	}
 	return all
@@ -75,9 +80,12 @@ func (s *exportSite) try(t *testing.T, all []attempt) []string {
 // connect makes a connection in the namespace that its thread is in, and says a word to the echo. It ends with a reset, so that
 // the tuple can be used again at once.
 func (s *exportSite) connect(a *attempt) string {
-	dialer := net.Dialer{Timeout: patience, LocalAddr: net.TCPAddrFromAddrPort(a.From), Control: reuseAddress}
+	dialer := net.Dialer{Timeout: cmp.Or(a.within, patience), LocalAddr: net.TCPAddrFromAddrPort(a.From), Control: reuseAddress}
 	conn, err := dialer.Dial("tcp", a.To.String())
+	timeout, _ := errors.AsType[net.Error](err)
 	switch {
+	case timeout != nil && timeout.Timeout():
+		return dropped
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return firewalled // by its reset: sallyport listens
 	case errors.Is(err, syscall.ECONNRESET):

@@ -138,7 +138,10 @@ func pinnedAttempts() []attempt {
 			for _, from := range []string{sources[to], strangers[at.Addr().Is4()]} {
 				passes := slices.Contains(pins[to], port) && from == sources[to] || pins[to] == nil
 				source := netip.MustParseAddrPort(net.JoinHostPort(from, port))
-				all = append(all, attempt{testpolicy.Tuple{Port: &testpolicy.Port{Application: "server", ID: to}, From: source, To: at}, testpolicy.InPlaintext, passes})
+				all = append(all, attempt{
+					Tuple:  testpolicy.Tuple{Port: &testpolicy.Port{Application: "server", ID: to}, From: source, To: at},
+					passes: passes,
+				})
 			}
 		}
 	}

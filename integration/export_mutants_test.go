@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport/internal/testpolicy"
 	"sallyport/policy"
@@ -104,4 +105,26 @@ func changed(t *testing.T, name, original, mutant string) string {
 		t.Fatalf("nothing was changed in\n%s", original)
 	}
 	return mutant
+}
+
+// TestExportDrops has the firewall drop silently, which is the default: what passes passes, and sallyport sees nothing of the rest.
+func TestExportDrops(t *testing.T) {
+	site := newExportSite(t)
+	w := mutantWorld(site)
+	s := launch{prefix: site.server.exec, policy: w.Policy()}.start(t, w.Config(site.files))
+	all := attempts(w, w.Tuples(rand.New(rand.NewPCG(1, 1)), 60, site.Holds))
+	for i := range all {
+		if !all[i].passes {
+			all[i].within = 200 * time.Millisecond
+		}
+	}
+	site.server.firewall(t, s.exported(t, "nftables"))
+	for _, wrong := range disagreements(all, site.try(t, all), dropped) {
+		t.Error(wrong)
+	}
+	for _, r := range s.sessions() {
+		if r.text(keyVerdict) != verdictAllow {
+			t.Errorf("it got past the firewall: %v", r)
+		}
+	}
 }

@@ -5,7 +5,6 @@ package integration
 import (
 	"net/netip"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,10 +85,15 @@ func (ns namespace) iptables(t *testing.T, four, six, builtIn, chain string) {
 	}
 }
 
-// export runs the command on the configuration of a sallyport.
+// export runs the command on the configuration of a sallyport, for a firewall that answers what it denies.
 func (s *sallyport) export(t *testing.T, target string, args ...string) string {
 	t.Helper()
-	r := s.command(t, slices.Concat([]string{"export", target, "--reject"}, args)...)
+	return s.exported(t, target, plus(args, "--reject")...)
+}
+
+func (s *sallyport) exported(t *testing.T, target string, args ...string) string {
+	t.Helper()
+	r := s.command(t, plus([]string{"export", target}, args...)...)
 	if r.code != 0 {
 		t.Fatalf("export %s %s: exit code %d\n%s", target, strings.Join(args, " "), r.code, r.all)
 	}
