@@ -132,6 +132,9 @@ var devices = []struct {
 	{"aerleon", false, false, false, readAerleon},
 	{"cisco-asa", false, false, false, readASA},
 	{"azure-nsg", false, true, false, readAzure},
+	{"kubernetes", true, true, true, readKubernetes},
+	{"aws-sg", true, true, true, readAWS},
+	{"gcp", true, true, false, readGCP},
 }
 
 // device says what becomes of a attempt that opens a connection.
