@@ -50,6 +50,14 @@ func TestBuildByPolicy(t *testing.T) {
 			first(func(r *policy.Rule) { r.From = []string{"east", "loopback", "127.0.0.1"} })(in)
 			in.At = firewall.AtBetween
 		}, []string{strings.Replace(east, "inbound", "transit", 1), "guard cs/secure 10.1.0.4:443 transit"}},
+		{"loopback at the server", func(in *inputs) {
+			first(func(r *policy.Rule) { r.From = []string{"east", "127.0.0.1"} })(in)
+			in.At = firewall.AtServer
+		}, []string{"permit east-cs: 127.0.0.1:any > cs/secure 10.1.0.4:443 inbound required", east, secure}},
+		{"a block of loopback on the way", func(in *inputs) {
+			block("127.0.0.0/8")(in)
+			in.At = firewall.AtBetween
+		}, []string{strings.Replace(east, "inbound", "transit", 1), "guard cs/secure 10.1.0.4:443 transit"}},
 		{"a block, even of what nobody is allowed", block("10.2.0.0/24", "203.0.113.9", "2001:db8::/32"), []string{
 			"deny worm: 10.2.0.0/24:any > cs/secure 10.1.0.4:443 inbound",
 			"deny worm: 203.0.113.9:any > cs/secure 10.1.0.4:443 inbound",
