@@ -80,6 +80,7 @@ func TestBuildByPolicy(t *testing.T) {
 		{"a rule in audit", first(func(r *policy.Rule) { r.Mode = policy.AuditRule }), []string{east, secure}},
 		{"a rule that is not valid yet", first(func(r *policy.Rule) { r.ValidFrom = now.AddDate(0, 0, 1) }), []string{
 			secure + ", closed", "Rule east-cs is valid from 2026-06-02 on and is left out."}},
+		{"a rule on its first day", first(func(r *policy.Rule) { r.ValidFrom = now }), []string{east, secure}},
 		{"a rule on its last day", first(func(r *policy.Rule) { r.Expires = now }), []string{east, secure}},
 		{"a rule that has expired", first(func(r *policy.Rule) { r.Expires = now.AddDate(0, 0, -1) }), []string{
 			secure + ", closed", "Rule east-cs was valid until 2026-05-31 and is left out."}},
@@ -256,6 +257,25 @@ func TestIDsStayWhenOthersComeAndGo(t *testing.T) {
 	for text, id := range ids(t, few) {
 		if all[text] != id {
 			t.Errorf("%s had the id %s and has %s", text, id, all[text])
+		}
+	}
+}
+
+// The first digits of these two are the same.
+func TestIDsOfTuplesThatCollide(t *testing.T) {
+	m, err := build(t, func(in *inputs) {
+		one(in)
+		in.src.Rules[0].From = []string{"10.1.200.100", "10.3.24.106", "192.0.2.1"}
+		in.src.Rules[1].From = []string{"east", "lan"}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const shared = "east-cs.5b55673c"
+	ids(t, m)
+	for i, f := range m.Flows {
+		if short := len(f.ID) == len(shared); short != (i == 2) || !short && !strings.HasPrefix(f.ID, shared) {
+			t.Errorf("%s has the id %s", f.Source.Prefix, f.ID)
 		}
 	}
 }
