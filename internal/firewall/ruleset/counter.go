@@ -17,10 +17,8 @@ type Counter struct {
 
 // Counters returns what counted connections, as far as it tells sources apart.
 func (j *Judge) Counters(c Connection) []Counter {
-	if j.extents == nil || j.fromV6 != c.Destination.Is6() {
-		j.extents, j.fromV6 = make(map[*condition]extent), c.Destination.Is6()
-	}
-	w := walk{judge: j, Connection: c, v6: c.Destination.Is6(), tracked: true}
+	w := j.newWalk(c)
+	w.tracked = true
 	var all []Counter
 	for _, t := range j.Tables {
 		if !t.sees(w.v6) {

@@ -60,6 +60,9 @@ func (e extent) and(o extent) extent {
 		return splitAt(nil, o.can)
 	case !o.split:
 		return splitAt(nil, e.can)
+	case sameRegion(e.must, e.can) && sameRegion(o.must, o.can):
+		both := e.can.Common(o.can)
+		return splitAt(both, both)
 	default:
 		return splitAt(e.must.Common(o.must), e.can.Common(o.can))
 	}
@@ -72,4 +75,9 @@ func (e extent) not(v6 bool) extent {
 	}
 	all := everywhere(v6)
 	return splitAt(all.Minus(e.can), all.Minus(e.must))
+}
+
+// sameRegion reports whether two regions are one in memory, as those of what is certain are.
+func sameRegion(a, b firewall.Region) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }

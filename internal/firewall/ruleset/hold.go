@@ -44,11 +44,13 @@ func (w *walk) condition(c *condition) extent {
 		}
 		return extent{answer: no}
 	}
-	if known, ok := w.judge.extents[c]; ok {
-		return known
+	const small = 8 // elements; to remember what they make up is not worth it
+	if len(c.set.elements) <= small || !c.ofSourceAlone() {
+		return w.matching(c)
 	}
-	held := w.matching(c)
-	if c.ofSourceAlone() {
+	held, known := w.judge.extents[c]
+	if !known {
+		held = w.matching(c)
 		w.judge.extents[c] = held
 	}
 	return held
@@ -137,8 +139,7 @@ type piece struct {
 
 // box returns the sources for which each field is in its interval.
 func (w *walk) box(selectors []selector, box []interval) piece {
-	every := everywhere(w.v6)[0]
-	p := piece{answer: yes, whole: true, patch: firewall.Patch{First: every.First, Last: every.Last, Ports: firewall.AnyPort()}}
+	p := piece{answer: yes, whole: true, patch: w.every}
 	if box == nil { // of a set: whatever it may be
 		return p
 	}
@@ -240,6 +241,9 @@ func (g *gathered) extent() extent {
 	case g.whole == perhaps:
 		every := everywhere(g.can[0].First.Is6())
 		return splitAt(firewall.RegionOf(g.must), every)
+	case len(g.must) == len(g.can):
+		both := firewall.RegionOf(g.can)
+		return splitAt(both, both)
 	default:
 		return splitAt(firewall.RegionOf(g.must), firewall.RegionOf(g.can))
 	}

@@ -59,15 +59,11 @@ const noSite = -1
 // Judge answers for connections.
 func (j *Judge) Judge(c Connection) (*Answer, error) {
 	v6 := c.Destination.Is6()
-	sources := Sources(v6)
 	if why, unread := j.Unread[familyFor(v6)]; unread {
 		return nil, fmt.Errorf("%w: %s", ErrUnread, why)
 	}
-	if j.extents == nil || j.fromV6 != v6 {
-		j.extents, j.fromV6 = make(map[*condition]extent), v6
-	}
-	w := walk{judge: j, Connection: c, v6: v6, sources: sources, budget: 50_000_000}
-	here := sources
+	w := j.newWalk(c)
+	here := w.sources
 	for _, hook := range hooks(c.Direction) {
 		for _, base := range j.bases(hook, v6) {
 			here = w.base(base, here)
@@ -80,7 +76,7 @@ func (j *Judge) Judge(c Connection) (*Answer, error) {
 }
 
 // ErrUnread says that the rules of the connection's family were not read.
-var ErrUnread = errors.New("it cannot be told")
+var ErrUnread = errors.New("not all rules were read")
 
 func familyFor(v6 bool) Family {
 	if v6 {

@@ -13,14 +13,25 @@ type walk struct {
 	judge   *Judge
 	v6      bool
 	sources firewall.Region
-	chain   *Chain // the base chain
-	budget  int    // rules that may still be looked at
-	tracked bool   // connection tracking has seen the packet
-	bypass  bool   // some packets may have been taken out of it
+	every   firewall.Patch // all sources, possible or not
+	chain   *Chain         // the base chain
+	budget  int            // rules that may still be looked at
+	tracked bool           // connection tracking has seen the packet
+	bypass  bool           // some packets may have been taken out of it
 
 	accepted, dropped, unsure, doubts, limited, translated []firewall.Patch
 
 	through []firewall.Patch // what the base chain accepts
+}
+
+// newWalk returns a walk that has not begun.
+func (j *Judge) newWalk(c Connection) *walk {
+	v6 := c.Destination.Is6()
+	if j.extents == nil || j.fromV6 != v6 {
+		j.extents, j.fromV6 = make(map[*condition]extent), v6
+	}
+	const rules = 50_000_000 // more than any ruleset has, and seconds of work
+	return &walk{judge: j, Connection: c, v6: v6, sources: Sources(v6), every: everywhere(v6).Patches()[0], budget: rules}
 }
 
 // base sends sources through a base chain, and returns those that it may let pass.
@@ -110,7 +121,7 @@ func (w *walk) put(b *batch, r *Rule, held extent) {
 	b.must = append(b.must, relabel(must, 0)...)
 	b.can = append(b.can, relabel(can, r.label)...)
 	b.total = b.total || held.answer == yes
-	if held.answer != yes {
+	if held.answer != yes && !(held.split && sameRegion(must, can)) {
 		b.doubts = append(b.doubts, relabel(can.Minus(must), r.label)...)
 	}
 	if r.limited() {
