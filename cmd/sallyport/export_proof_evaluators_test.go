@@ -37,6 +37,16 @@ func TestExportProofEvaluators(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if a, b := rules.overlap(); a != nil {
+		t.Errorf("%+v and %+v do not overlap", a, b)
+	}
+	crossing, err := parseNft("table inet x { set s { type ipv4_addr . inet_service; flags interval; elements = { 10.0.0.0/8 . 3, 10.0.0.1 . 1-5 } } }", loaded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, _ := crossing.overlap(); a == nil {
+		t.Error("elements that cross are taken for disjoint")
+	}
 	chains, err := parseIptables(`# comment
 *filter
 :IN - [0:0]

@@ -19,13 +19,13 @@ func (n *nftParser) inChain(chain *nftChain, word string) {
 		chain.policy = statement[1]
 	default:
 		rule := nftParser{tokens: statement, set: n.set}
-		chain.rules = append(chain.rules, rule.rule(strings.Join(statement, " ")))
+		chain.rules = append(chain.rules, rule.rule())
 	}
 }
 
 // rule reads matches and statements, of which the last may decide.
-func (n *nftParser) rule(text string) nftRule {
-	r := nftRule{text: text, decide: func(*packet) string { return "" }}
+func (n *nftParser) rule() nftRule {
+	r := nftRule{decide: func(*packet) string { return "" }}
 	fixed := func(verdict string) { r.decide = func(*packet) string { return verdict } }
 	unless := func(over bool) {
 		if over {

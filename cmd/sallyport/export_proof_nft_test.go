@@ -38,7 +38,6 @@ type nftChain struct {
 }
 
 type nftRule struct {
-	text    string
 	matches []func(*packet) bool
 	decide  func(*packet) string // a verdict with its target, or nothing
 }
@@ -97,6 +96,34 @@ func (s *nftSet) find(values []value, at time.Time) *nftElement {
 		}
 	}
 	return nil
+}
+
+// overlap returns two elements of one set that hold the same tuple, if there are any: the kernel refuses most of them, and takes the
+// others in an order that nobody can rely on.
+func (r *nftRules) overlap() (a, b *nftElement) {
+	for _, s := range r.sets {
+		for i := range s.elements {
+			for j := range s.elements[:i] {
+				if s.elements[i].overlaps(&s.elements[j]) {
+					return &s.elements[i], &s.elements[j]
+				}
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (e *nftElement) overlaps(o *nftElement) bool {
+	for k := range e.key {
+		x, y := &e.key[k], &o.key[k]
+		switch {
+		case x.word != y.word, x.high < y.low, y.high < x.low:
+			return false
+		case x.first.IsValid() && (x.last.Less(y.first) || y.last.Less(x.first)):
+			return false
+		}
+	}
+	return true
 }
 
 // passes sends a packet through the base chains of its hook.

@@ -184,6 +184,9 @@ func (p *proof) nftables(position string, flags ...string) (*nftRules, exportedF
 	if err != nil {
 		p.t.Fatalf("seed %d: %v in\n%s", p.seed, err, text)
 	}
+	if a, b := rules.overlap(); a != nil {
+		p.t.Fatalf("seed %d: %+v and %+v overlap in\n%s", p.seed, a, b, text)
+	}
 	return rules, exportedFirewall{text, rules.passes}
 }
 
