@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -189,14 +190,23 @@ func (i *importer) run(path string) error {
 	if _, err := i.stdout.Write(text.Bytes()); err != nil {
 		return fail(err)
 	}
-	for p := range d.Left {
-		fmt.Fprintln(i.stderr, d.Left[p].Error())
+	if err := i.account(name, d); err != nil {
+		return fail(err)
 	}
-	fmt.Fprintf(i.stderr, "%s: %s\n", name, d.Summary())
 	if !d.Complete() {
 		return answerNo()
 	}
 	return nil
+}
+
+// account lists what could not be placed, and says what became of all rows.
+func (i *importer) account(name string, d *matrix.Draft) error {
+	out := bufio.NewWriter(i.stderr)
+	for p := range d.Left {
+		fmt.Fprintln(out, d.Left[p].Error())
+	}
+	fmt.Fprintf(out, "%s: %s\n", name, d.Summary())
+	return out.Flush()
 }
 
 func (i *importer) read(path string) (name string, data []byte, err error) {

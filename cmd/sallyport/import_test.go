@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -296,4 +298,36 @@ func FuzzImport(f *testing.F) {
 			t.Errorf("%d problems: %+v", len(d.Left), a)
 		}
 	})
+}
+
+// The exit code tells whether everything was placed.
+func TestImportExitCode(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	cfg := write("config.toml", "[[application]]\nname = \"a\"\nupstream.primary = \"builtin:echo\"\n[[application.port]]\nid = \"p\"\nlisten = \"10.1.0.4:2020\"\nmode = \"plaintext\"\n")
+	good := write("good.csv", "source,destination,port\n10.2.0.5,10.1.0.4,2020\n")
+	bad := write("bad.csv", "source,destination,port\n10.2.0.5,10.1.0.4,2021\n")
+	for _, c := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{good}, 0},
+		{[]string{bad}, exitNo},
+		{[]string{write("no.csv", "x")}, exitFailure},
+		{[]string{filepath.Join(dir, "nowhere.csv")}, exitFailure},
+		{[]string{"--map", "x", good}, exitUsage},
+		{[]string{"--reached-at", "a/q=10.1.0.5", good}, exitUsage},
+		{nil, exitUsage},
+	} {
+		var stdout, stderr bytes.Buffer
+		if got := execute(slices.Concat([]string{"import", "csv", "--config", cfg}, c.args), &stdout, &stderr); got != c.want {
+			t.Errorf("%q: exit code %d, want %d\n%s", c.args, got, c.want, stderr.String())
+		}
+	}
 }

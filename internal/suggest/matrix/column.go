@@ -145,7 +145,7 @@ func (im *Import) missing(c *columns, mapped []bool) *Problem {
 		if list := c.index[f]; len(list) > 1 && !f.repeated() {
 			return &Problem{
 				Message: fmt.Sprintf("the columns %s and %s are both the %s", quoted(c.names[list[0]]), quoted(c.names[list[1]]), f),
-				Hint:    fmt.Sprintf(`say what one of them is, as in --map "%s=ignore"`, c.names[list[1]]),
+				Hint:    "say what one of them is, as in --map " + quoted(c.names[list[1]]+"=ignore"),
 			}
 		}
 	}

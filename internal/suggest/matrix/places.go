@@ -70,8 +70,8 @@ func (f *found) add(at netip.Prefix, spots []spot, wanted []int) {
 			if !s.addr.IsValid() || s.addr.BitLen() == at.Addr().BitLen() {
 				anywhere = append(anywhere, s.port)
 			}
-		case at.Contains(s.addr) && (!s.addr.IsLoopback() || at.Addr().IsLoopback()):
-			named = append(named, s.port) // no firewall sees who connects to loopback: only loopback itself means it
+		case at.Contains(s.addr) && (!s.addr.IsLoopback() || at.Addr().IsLoopback() || wanted != nil):
+			named = append(named, s.port) // no firewall sees who connects to loopback: only loopback itself means it, or a name
 		}
 	}
 	if at.IsSingleIP() && len(named) > 0 {

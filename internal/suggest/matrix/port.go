@@ -1,6 +1,7 @@
 package matrix
 
 import (
+	"slices"
 	"strings"
 
 	"sallyport/policy"
@@ -20,11 +21,19 @@ type portList struct {
 // parsePorts reads a cell such as "tcp/2021, 2031-2034". Errors are [*policy.Malformed].
 func parsePorts(text string, literal bool) (*portList, error) {
 	list := new(portList)
+	words := portItems(text)
 	protocol := "" // of the items that follow
-	for _, item := range portItems(text) {
+	if last := len(words) - 1; last > 0 && isProtocol(words[last]) && !slices.ContainsFunc(words[:last], speaksProtocol) {
+		protocol, words = words[last], words[:last] // of those before it
+		list.spoken = protocol == tcp
+	}
+	for i, item := range words {
 		if isProtocol(item) {
-			protocol = strings.ToLower(item)
+			protocol = item
 			list.spoken = list.spoken || protocol == tcp
+			if i == len(words)-1 && protocol != tcp {
+				list.others = append(list.others, protocol)
+			}
 			continue
 		}
 		word, port := protocol, item
@@ -54,8 +63,16 @@ func portItems(text string) []string {
 	for _, words := range []string{"high ports", "high port", "dynamic ports", "ephemeral ports", "any port", "all ports"} {
 		lower = strings.ReplaceAll(lower, words, words[:strings.IndexByte(words, ' ')])
 	}
-	lower = strings.NewReplacer("> ", ">", "= ", "=", " +", "+").Replace(lower)
-	return items(lower)
+	return items(spacing.Replace(lower))
+}
+
+// spacing takes away spaces that separate nothing.
+var spacing = strings.NewReplacer("> ", ">", "= ", "=", " +", "+")
+
+// speaksProtocol reports whether an item says its protocol, or that of others.
+func speaksProtocol(item string) bool {
+	_, _, split := splitProtocol(item)
+	return split || isProtocol(item)
 }
 
 // splitProtocol reads "tcp/2021", "2021/tcp" and "tcp:2021".
@@ -100,9 +117,9 @@ func parsePort(item string, literal bool) (r policy.PortRange, chosen bool, err 
 
 const tcp = "tcp"
 
-// isProtocol reports whether a word names a protocol that has ports.
+// isProtocol reports whether a word in lower case names a protocol that has ports.
 func isProtocol(word string) bool {
-	switch strings.ToLower(word) {
+	switch word {
 	case tcp, "udp", "sctp", "dccp":
 		return true
 	default:

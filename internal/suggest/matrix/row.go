@@ -206,12 +206,10 @@ func (r *row) target() {
 		r.fail(protocol, noTCP(spoken.others), "")
 	case len(list.others) > 0 && len(list.ranges) == 0:
 		r.fail(c, noTCP(list.others), "")
-	}
-	if len(spoken.others) > 0 {
-		r.leave(protocol, noTCP(spoken.others), "")
-	}
-	if len(list.others) > 0 {
+	case len(list.others) > 0:
 		r.leave(c, noTCP(list.others), "")
+	case len(spoken.others) > 0:
+		r.leave(protocol, noTCP(spoken.others), "")
 	}
 	if spoken.all != "" {
 		r.remark("of %s only TCP is meant here: nothing else passes sallyport", quoted(spoken.all))
