@@ -59,7 +59,7 @@ func (r *auditReport) lines(w io.Writer, verdict ruleset.Verdict) {
 func (r *auditReport) summary() string {
 	t := &r.Tuples
 	verdict := map[string]string{auditAgrees: "agree", auditDiffers: "do not agree", auditUnsure: "may agree"}[r.Verdict]
-	return fmt.Sprintf("firewall and policy %s: %s to %s; of %s allowed tuples %s pass, %s are closed and %s cannot be told; %s more are open", verdict,
+	return fmt.Sprintf("firewall and policy %s: %s to %s; tuples allowed %s: pass %s, closed %s, cannot be told %s; open beyond them %s", verdict,
 		count(r.Flows, "flow"), count(len(r.Guards), "destination"), number(&t.Allowed.n), number(&t.Passing.n), number(&t.Closed.n), number(&t.Unknown.n), number(&t.Open.n))
 }
 
@@ -124,9 +124,13 @@ func (f *auditFinding) from() []string {
 		}
 	}
 	texts := f.areaTexts(area)
-	if len(area.Minus(f.finding.Sources)) > 0 {
-		texts[len(texts)-1] += ", except what is allowed"
+	if len(area.Minus(f.finding.Sources)) == 0 {
+		return texts
 	}
+	if exact := f.areaTexts(f.finding.Sources); len(exact) <= len(texts) {
+		return exact
+	}
+	texts[len(texts)-1] += ", except what is allowed"
 	return texts
 }
 

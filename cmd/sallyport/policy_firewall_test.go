@@ -11,74 +11,34 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"sallyport/internal/config"
+	"sallyport/internal/firewall/export"
 	"sallyport/policy"
 	"sallyport/proxy"
 )
 
-// fence is a block of a page. Where the paragraph before it ends with the name of a file and a colon, it is that file.
-var fence = regexp.MustCompile("(?s)(?:`([a-z/-]+\\.toml)`:\n\n)?```(toml|console)\n(.*?)```\n")
-
-var (
-	// "10.2.0.5 . 20001-20004 . 10.1.0.4 . 12020"
-	openedTuple = regexp.MustCompile(`([0-9.]+) \. ([0-9-]+) \. ([0-9.]+) \. ([0-9]+)`)
-	// "| t-server | 10.2.0.5, ports 20001-20004 | 10.1.0.4:12020 |"
-	listedTuple = regexp.MustCompile(`\| ([a-z-]+) \| ([0-9.]+), ports? ([0-9-]+) \| ([0-9.]+):([0-9]+) \|`)
-)
-
-// The page for firewall teams opens exactly what the tutorial's policy allows.
-func TestFirewallPageOpensThePolicy(t *testing.T) {
-	page := readPage(t, "policy-firewall.md")
-	ruleset := regexp.MustCompile("(?s)```nft\n(.*?)```").FindStringSubmatch(page)
-	if ruleset == nil {
-		t.Fatal("the page has no rule set")
-	}
-	var want, opened, listed []string
-	for _, c := range tutorialClients(t) {
-		for _, a := range c.Addresses {
-			for _, p := range c.Ports {
-				want = append(want, fmt.Sprintf("%s %s 10.1.0.4 12020", a.Addr(), p))
-			}
+// The page for firewall teams names all targets.
+func TestFirewallPageListsTargets(t *testing.T) {
+	const path = "../../docs/firewall-teams.md"
+	old := readFile(t, path)
+	var targets strings.Builder
+	fmt.Fprint(&targets, "| target | |\n|---|---|\n")
+	for _, f := range export.Formats() {
+		fmt.Fprintf(&targets, "| `%s` | %s", f.Name, f.Summary)
+		if f.Weaker {
+			fmt.Fprint(&targets, "; without source ports, so only with `--allow-weaker`")
 		}
+		fmt.Fprint(&targets, " |\n")
 	}
-	for _, m := range openedTuple.FindAllStringSubmatch(ruleset[1], -1) {
-		opened = append(opened, strings.Join(m[1:], " "))
-	}
-	for _, m := range listedTuple.FindAllStringSubmatch(page, -1) {
-		listed = append(listed, strings.Join(m[2:], " "))
-	}
-	slices.Sort(want)
-	slices.Sort(opened)
-	slices.Sort(listed)
-	if len(want) < 3 {
-		t.Fatalf("the tutorial pins only %q", want)
-	}
-	if diff := cmp.Diff(want, opened); diff != "" {
-		t.Errorf("what the rule set opens (-policy +page):\n%s", diff)
-	}
-	if diff := cmp.Diff(want, listed); diff != "" {
-		t.Errorf("what the table says (-policy +page):\n%s", diff)
-	}
-}
-
-// tutorialClients returns the clients of the policy that the tutorial writes.
-func tutorialClients(t *testing.T) []policy.Client {
-	t.Helper()
-	var files []config.NamedData
-	page := readPage(t, "policy.md")
-	for _, m := range fence.FindAllStringSubmatch(page, -1) {
-		if strings.HasPrefix(m[1], "policy/") {
-			files = append(files, config.NamedData{Name: m[1], Data: []byte(m[3])})
+	page := section(t, old, "targets", targets.String())
+	if *update {
+		if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
+			t.Fatal(err)
 		}
+		return
 	}
-	if !strings.Contains(page, "10.1.0.4") || !strings.Contains(page, `":12020"`) {
-		t.Error("the tutorial's server is not at 10.1.0.4:12020 any more")
+	if diff := cmp.Diff(page, old); diff != "" {
+		t.Errorf("docs/firewall-teams.md differs from the code; run go test ./cmd/sallyport -run %s -update (-want +got):\n%s", t.Name(), diff)
 	}
-	all, problems := config.ParsePolicy(files)
-	if problems.HasErrors() {
-		t.Fatal(problems)
-	}
-	return all.Source.Clients
 }
 
 // What a firewall engineer has to know before anything else.
@@ -109,7 +69,7 @@ func TestPolicyPagesQuoteTheLog(t *testing.T) {
 		}
 	}
 	quoted := 0
-	for _, name := range []string{"policy-reference.md", "policy-firewall.md"} {
+	for _, name := range []string{"policy-reference.md", "firewall-teams.md"} {
 		for _, block := range quotedRecord.FindAllString(readPage(t, name), -1) {
 			if !strings.Contains(block, "…") {
 				continue

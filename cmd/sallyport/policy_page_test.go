@@ -24,20 +24,33 @@ import (
 	"sallyport/policy"
 )
 
-const policyPage = "../../docs/policy.md"
+// fence is a block of a page. Where the paragraph before it ends with the name of a file and a colon, it is that file.
+var fence = regexp.MustCompile("(?s)(?:`([a-z/-]+\\.(?:toml|csv|rules))`:\n\n)?```(toml|console|csv|text)\n(.*?)```\n")
 
-// TestPolicyPage does what the page tells its reader to do, from the first block to the last: it writes the files, types the
-// commands, and compares what they print. With -update it writes what they print into the page. In the page, … stands for what
-// differs from run to run, and as a line for any lines.
 func TestPolicyPage(t *testing.T) {
-	text, err := os.ReadFile(policyPage)
-	if err != nil {
-		t.Fatal(err)
+	commands, warnings := follow(t, "policy.md")
+	if commands < 15 {
+		t.Errorf("only %d commands were found", commands)
 	}
-	page := string(text)
-	r := newReader(t)
+	if !strings.Contains(warnings, "a narrower rule does not restrict a broader one") {
+		t.Errorf("the page says that check warns of a rule that changes nothing, and it says:\n%s", warnings)
+	}
+}
+
+func TestFirewallPage(t *testing.T) {
+	if commands, _ := follow(t, "firewall-teams.md"); commands < 10 {
+		t.Errorf("only %d commands were found", commands)
+	}
+}
+
+// follow does what a page tells its reader to do, from the first block to the last: it writes the files, types the
+// commands, and compares what they print. With -update it writes what they print into the page. In the page, … stands for what
+// differs from run to run, and as a line for any lines. It returns the number of commands, and the warnings of fragments of policies.
+func follow(t *testing.T, name string) (commands int, warnings string) {
+	page := readPage(t, name)
+	r := newReader(t, name)
 	var b strings.Builder
-	last, commands, warnings := 0, 0, ""
+	last := 0
 	for _, m := range fence.FindAllStringSubmatchIndex(page, -1) {
 		b.WriteString(page[last:m[6]])
 		last = m[7]
@@ -54,29 +67,24 @@ func TestPolicyPage(t *testing.T) {
 		b.WriteString(block)
 	}
 	b.WriteString(page[last:])
-	if commands < 15 {
-		t.Errorf("only %d commands were found", commands)
+	if *update {
+		if err := os.WriteFile(filepath.Join("../../docs", name), []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if !strings.Contains(warnings, "a narrower rule does not restrict a broader one") {
-		t.Errorf("the page says that check warns of a rule that changes nothing, and it says:\n%s", warnings)
-	}
-	if !*update {
-		return
-	}
-	if err := os.WriteFile(policyPage, []byte(b.String()), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	return commands, warnings
 }
 
 // reader follows the page in a directory of its own.
 type reader struct {
 	t       *testing.T
+	page    string
 	dir     string
 	reloads int
 }
 
-func newReader(t *testing.T) *reader {
-	r := &reader{t: t, dir: t.TempDir()}
+func newReader(t *testing.T, page string) *reader {
+	r := &reader{t: t, page: page, dir: t.TempDir()}
 	for _, dir := range []string{"tls", "state"} {
 		if err := os.Mkdir(filepath.Join(r.dir, dir), 0o700); err != nil {
 			t.Fatal(err)
@@ -127,8 +135,8 @@ func (r *reader) compare(command, want, got string) {
 	if regexp.MustCompile("^" + pattern + "$").MatchString("\n" + got) {
 		return
 	}
-	r.t.Errorf("docs/policy.md: %s\nIf the code is right, run go test ./cmd/sallyport -run TestPolicyPage -update (-page +output):\n%s",
-		command, cmp.Diff(want, got))
+	r.t.Errorf("docs/%s: %s\nIf the code is right, run go test ./cmd/sallyport -run %s -update (-page +output):\n%s",
+		r.page, command, r.t.Name(), cmp.Diff(want, got))
 }
 
 // talks finds the commands that are for a running sallyport.
