@@ -1,6 +1,7 @@
 package export
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -86,6 +87,9 @@ func writeAWS(m *firewall.Matrix, _ Options) (*Artefact, error) {
 			g.Properties.GroupDescription = cut("sallyport "+ascii(text, awsPlain), awsDescription)
 			template.Resources[id.name(text)] = g
 		}
+	}
+	if len(template.Resources) == 0 {
+		return nil, errors.New("there is no port and no connection to write a security group for, and a template needs one")
 	}
 	if len(template.Resources) > awsResources {
 		return nil, fmt.Errorf("%d security groups are needed, and a template takes %d resources"+

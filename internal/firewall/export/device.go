@@ -46,15 +46,12 @@ func (e *statement) likeness() likeness {
 
 // statementsOf returns flows as the few statements that say the same, in their order.
 func statementsOf(flows []firewall.Flow) []statement {
-	statements := make([]statement, 0, len(flows))
+	statements := make([]statement, len(flows))
 	for i := range flows {
 		f := &flows[i]
-		ports := f.Source.Ports
-		if ports.Last == 0 {
-			continue // nothing comes from port 0, and not every device knows it
+		statements[i] = statement{
+			f, []netip.Prefix{f.Source.Prefix}, []policy.PortRange{f.Source.Ports}, []netip.Prefix{f.Destination.Prefix},
 		}
-		ports.First = max(ports.First, 1)
-		statements = append(statements, statement{f, []netip.Prefix{f.Source.Prefix}, []policy.PortRange{ports}, []netip.Prefix{f.Destination.Prefix}})
 	}
 	statements = fold(statements, func(e *statement) likeness {
 		k := e.likeness()

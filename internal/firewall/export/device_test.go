@@ -338,6 +338,33 @@ func TestDeviceFilesAreNotBrokenByTexts(t *testing.T) {
 	}
 }
 
+// Where there is nothing to guard, what is written is nothing, in the form that the device reads.
+func TestDevicesWithoutFlows(t *testing.T) {
+	for _, d := range devices {
+		t.Run(d.name, func(t *testing.T) {
+			f, err := Lookup(d.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := f.Write(&firewall.Matrix{At: firewall.AtHost}, Options{})
+			if d.name == "aws-sg" {
+				if err == nil || !strings.Contains(err.Error(), "a template needs one") {
+					t.Errorf("the error is %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range a.Files {
+				if text := string(file.Data); strings.Contains(text, "null") {
+					t.Errorf("%s has null:\n%s", file.Name, text)
+				}
+			}
+		})
+	}
+}
+
 func TestDevicesBetween(t *testing.T) {
 	for _, d := range devices {
 		if !d.ends {
