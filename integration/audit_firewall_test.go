@@ -206,6 +206,7 @@ func TestAuditFirewall(t *testing.T) {
 		saved := filepath.Join(dir, "saved.rules")
 		must(t, os.WriteFile(saved, []byte(n.server.run(t, xtables, "iptables-save", "-c")), 0o644))
 		met["iptables"] += n.agree(t, n.audit(t, dir, "--ruleset", saved), rules.iptables)
+		met["iptables, read by the audit itself"] += n.agree(t, n.audit(t, dir), rules.iptables)
 		n.server.firewall(t, "")
 	}
 	for notation, findings := range met {

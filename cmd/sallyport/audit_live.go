@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,11 +18,11 @@ const byHand = "as root, nft -j list ruleset > FILE, and then --ruleset FILE"
 
 // liveRules reads the rules of this host.
 func liveRules(ctx context.Context) (*loadedRules, error) {
-	nft, err := findNft()
+	nft, err := findProgram("nft")
 	if err != nil {
-		return nil, err
+		return nil, errors.New("nft is not installed here, so the rules of this host cannot be read\n  hint: where they are, " + byHand + " (or iptables-save -c)")
 	}
-	data, err := runNft(ctx, nft, "-j", "list", "ruleset")
+	data, err := output(ctx, nft, "-j", "list", "ruleset")
 	if err != nil {
 		return nil, err
 	}
@@ -29,9 +30,10 @@ func liveRules(ctx context.Context) (*loadedRules, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &loadedRules{rules: ruleset.Join(rules), names: []string{"nft -j list ruleset"}, live: true}
+	r := &loadedRules{names: []string{"nft -j list ruleset"}, live: true}
+	r.rules = ruleset.Join(r.saved(ctx, rules)...)
 	if r.made = r.rules.Made(); r.made == "" { // nft 1.0 leaves comments of tables out of JSON
-		if text, err := runNft(ctx, nft, "-t", "list", "table", "inet", "sallyport"); err == nil {
+		if text, err := output(ctx, nft, "-t", "list", "table", "inet", "sallyport"); err == nil {
 			r.made = ruleset.MadeIn(tableComment(string(text)))
 		}
 	}
@@ -39,27 +41,58 @@ func liveRules(ctx context.Context) (*loadedRules, error) {
 	return r, nil
 }
 
-// findNft finds nft, which is not on the path of everybody.
-func findNft() (string, error) {
-	for _, name := range []string{"nft", "/usr/sbin/nft", "/sbin/nft"} {
-		if path, err := exec.LookPath(name); err == nil {
+// saved adds to rules of nft what only iptables can say of its own, where there is any of it.
+func (r *loadedRules) saved(ctx context.Context, rules *ruleset.Ruleset) []*ruleset.Ruleset {
+	all := []*ruleset.Ruleset{rules}
+	for _, family := range rules.Opaque() {
+		name := "iptables-nft-save"
+		if family == ruleset.IPv6 {
+			name = "ip6tables-nft-save"
+		}
+		more, err := save(ctx, name)
+		if err != nil {
+			r.notes = append(r.notes, fmt.Sprintf("Some rules are of iptables, and %s could not tell them: %v.", name, err))
+			continue
+		}
+		r.names = append(r.names, name+" -c")
+		all = append(all, more)
+	}
+	return all
+}
+
+func save(ctx context.Context, name string) (*ruleset.Ruleset, error) {
+	path, err := findProgram(name)
+	if err != nil {
+		return nil, err
+	}
+	data, err := output(ctx, path, "-c")
+	if err != nil {
+		return nil, err
+	}
+	return ruleset.Read(name, data)
+}
+
+// findProgram finds a program that is not on the path of everybody.
+func findProgram(name string) (string, error) {
+	for _, place := range []string{name, "/usr/sbin/" + name, "/sbin/" + name} {
+		if path, err := exec.LookPath(place); err == nil {
 			return path, nil
 		}
 	}
-	return "", errors.New("nft is not installed here, so the rules of this host cannot be read\n  hint: where they are, " + byHand + " (or iptables-save -c)")
+	return "", fmt.Errorf("%s is not installed here", name)
 }
 
-// runNft returns what nft prints, with times in UTC.
-func runNft(ctx context.Context, nft string, args ...string) ([]byte, error) {
+// output returns what a program prints, with times in UTC.
+func output(ctx context.Context, program string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, nft, args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), "TZ=UTC")
 	var out, problem bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problem
 	if err := cmd.Run(); err != nil {
 		said, _, _ := strings.Cut(strings.TrimSpace(problem.String()), "\n")
-		return nil, fmt.Errorf("nft %s: %w: %q\n  hint: %s", strings.Join(args, " "), err, said, byHand)
+		return nil, fmt.Errorf("%s %s: %w: %q\n  hint: %s", filepath.Base(program), strings.Join(args, " "), err, said, byHand)
 	}
 	return out.Bytes(), nil
 }

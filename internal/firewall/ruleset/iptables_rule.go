@@ -205,30 +205,37 @@ func interfaceOf(name string) interval {
 
 // target reads where a packet goes.
 func (o *optionReader) target(name string, away bool) {
-	v := verdict{action: unsure}
+	v, translates := targetOf(name)
 	switch {
-	case name == "ACCEPT":
-		v.action = accept
-	case name == "DROP", name == "REJECT":
-		v.action = drop
-	case name == "RETURN":
-		v.action = leave
-	case name == "SNAT", name == "MASQUERADE": // of the source, after everything was judged
-		v.action = accept
-		o.rule.translates = true
-	case name == "DNAT", name == "REDIRECT", name == "TPROXY", name == "NETMAP":
-		o.rule.translates = true
 	case name == "NOTRACK", name == "CT" && o.has("--notrack"):
-		v.action = goOn
+		v = verdict{action: goOn}
 		o.rule.untracks = true
-	case passive(name):
-		v.action = goOn
 	case away && o.table.chain(name) != nil:
 		v = verdict{action: goTo, name: name}
 	case o.table.chain(name) != nil:
 		v = verdict{action: jump, name: name}
 	}
-	o.rule.verdict = v
+	o.rule.verdict, o.rule.translates = v, translates
+}
+
+// targetOf returns what a target decides, and whether it rewrites addresses or ports.
+func targetOf(name string) (v verdict, translates bool) {
+	switch name {
+	case "ACCEPT":
+		return verdict{action: accept}, false
+	case "DROP", "REJECT":
+		return verdict{action: drop}, false
+	case "RETURN":
+		return verdict{action: leave}, false
+	case "SNAT", "MASQUERADE": // of the source, after everything was judged
+		return verdict{action: accept}, true
+	case "DNAT", "REDIRECT", "TPROXY", "NETMAP":
+		return verdict{action: unsure}, true
+	}
+	if passive(name) {
+		return verdict{action: goOn}, false
+	}
+	return verdict{action: unsure}, false
 }
 
 func (o *optionReader) has(option string) bool {

@@ -138,6 +138,8 @@ func TestNft(t *testing.T) {
 		{"today, somewhere", filterTable("drop", "", `{"match": {"op": "<", "left": {"meta": {"key": "time"}}, "right": "2026-06-01 20:00:00"}},`+acceptIt), unknown},
 		{"local destination", filterTable("drop", "", eq(`{"fib": {"result": "type", "flags": ["daddr"]}}`, `"local"`)+","+acceptIt), passes},
 		{"reverse path", filterTable("accept", "", eq(`{"fib": {"result": "oif", "flags": ["saddr", "iif"]}}`, `false`)+","+dropIt), passes},
+		{"target of iptables", filterTable("accept", "", `{"xt": {"type": "match", "name": "comment"}},{"xt": {"type": "target", "name": "REJECT"}}`), denied},
+		{"passive target of iptables", filterTable("accept", "", `{"xt": {"type": "target", "name": "LOG"}}`), passes},
 		{"opaque extension", filterTable("drop", "", `{"xt": {"type": "match", "name": "string"}},`+acceptIt), unknown},
 	}
 	for _, test := range tests {

@@ -159,11 +159,19 @@ func (e *expression) update(value, body any) {
 func (e *expression) extension(value, body any) {
 	name := text(body, "name")
 	switch {
-	case text(body, "type") != "target":
+	case text(body, "type") == "target":
+		e.target(name)
+	case name != "comment":
+		e.table.opaque = true
 		e.require(doubt(render(value)))
-	case !passive(name):
-		e.decide(verdict{action: unsure})
 	}
+}
+
+// target reads a target of iptables.
+func (e *expression) target(name string) {
+	v, translates := targetOf(name)
+	e.rule.translates = translates
+	e.decide(v)
 }
 
 // vmap reads a verdict map.

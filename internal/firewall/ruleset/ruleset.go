@@ -38,12 +38,14 @@ type Table struct {
 	Name     string
 	Comment  string
 	Iptables bool // of iptables-save
+	Legacy   bool // of the iptables that nft does not show
 	Chains   []*Chain
 	Sets     []*Set // maps of verdicts included
 
 	chains map[string]*Chain
 	sets   map[string]*Set
 	limits map[string]bool // whether they hold beyond their rate
+	opaque bool            // it has rules of iptables that nft cannot name
 }
 
 // Chain is a list of rules. One with a hook is a base chain.
@@ -150,7 +152,7 @@ func Join(parts ...*Ruleset) *Ruleset {
 // replaces reports whether a table of nft is one of these of iptables.
 func (r *Ruleset) replaces(t *Table) bool {
 	return slices.ContainsFunc(r.Tables, func(mine *Table) bool {
-		return mine.Iptables && mine.Family == t.Family && mine.Name == t.Name
+		return mine.Iptables && !mine.Legacy && mine.Family == t.Family && mine.Name == t.Name
 	})
 }
 
@@ -172,6 +174,17 @@ func (r *Ruleset) number() {
 // Redirects reports whether some connections are sent to other destinations than those that their clients asked for.
 func (r *Ruleset) Redirects() bool {
 	return slices.ContainsFunc(r.sites, func(s Site) bool { return s.Rule != nil && s.Rule.translates && s.Rule.verdict.action == unsure })
+}
+
+// Opaque returns the families of iptables whose rules nft could not name in its own words.
+func (r *Ruleset) Opaque() []Family {
+	var all []Family
+	for _, t := range r.Tables {
+		if t.opaque && !slices.Contains(all, t.Family) {
+			all = append(all, t.Family)
+		}
+	}
+	return all
 }
 
 // sees reports whether the packets of a family go through a table.
