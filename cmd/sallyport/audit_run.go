@@ -124,6 +124,9 @@ func (a *auditor) notes(r *loadedRules) []string {
 	if r.rules.Redirects() {
 		notes = append(notes, "Some rules translate destinations. Ours are taken as they are after that; what is translated away from them cannot be told.")
 	}
+	if filled := r.rules.Filled(); len(filled) > 0 {
+		notes = append(notes, "Sets that rules fill as packets pass are taken as they were read: "+listed(filled)+".")
+	}
 	if idle := r.rules.Idle(); len(idle) > 0 {
 		notes = append(notes, "Chains of an export are there, and nothing leads to them: "+listed(idle)+".")
 	}

@@ -176,6 +176,22 @@ func (r *Ruleset) Redirects() bool {
 	return slices.ContainsFunc(r.sites, func(s Site) bool { return s.Rule != nil && s.Rule.translates && s.Rule.verdict.action == unsure })
 }
 
+// Filled returns the names of sets that rules look into and other rules fill, so that their elements come and go.
+func (r *Ruleset) Filled() []string {
+	var all []string
+	for _, site := range r.sites {
+		if site.Rule == nil {
+			continue
+		}
+		for _, c := range site.Rule.conditions {
+			if c.set != nil && c.set.Filled && !slices.Contains(all, plain(c.set.Name)) {
+				all = append(all, plain(c.set.Name))
+			}
+		}
+	}
+	return all
+}
+
 // Opaque returns the families of iptables whose rules nft could not name in its own words.
 func (r *Ruleset) Opaque() []Family {
 	var all []Family
