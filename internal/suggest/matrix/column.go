@@ -87,6 +87,7 @@ type columns struct {
 	names   []string        // of all columns
 	index   map[Field][]int // in the order of the table
 	unknown []string        // columns that nobody looks at
+	unread  []int           // their places
 }
 
 // has reports whether there is a column for a field.
@@ -104,6 +105,7 @@ func (im *Import) columnsOf(header []string) (*columns, *Problem) {
 			c.index[field] = append(c.index[field], i)
 		} else if name != "" {
 			c.unknown = append(c.unknown, name)
+			c.unread = append(c.unread, i)
 		}
 	}
 	c.settle(eitherSource, SourceIP, SourceName)

@@ -93,6 +93,31 @@ func TestPlacing(t *testing.T) {
 	}
 }
 
+// TestDenialUnderUnknownName keeps what denies from becoming a permit because its column is called as nobody knows.
+func TestDenialUnderUnknownName(t *testing.T) {
+	const rows = "Aktion,source ip,source port,destination ip,port\nallow,10.2.0.5,20001,10.1.0.4,2021\nDeny,10.2.0.6,20001,10.1.0.4,2021\n"
+	const allowed, also = "host-10.2.0.5 = 10.2.0.5 20001", "host-10.2.0.6 = 10.2.0.6 20001"
+	for _, c := range []struct {
+		name    string
+		columns []Column
+		want    string
+	}{
+		{"nobody says what it is", nil,
+			allowed + "\nto-config-secure: host-10.2.0.5 -> config/secure required\n- 3: nobody said what column \"Aktion\" is, and \"Deny\" may be a denial"},
+		{"it says what is denied", []Column{{"Aktion", Action}},
+			allowed + "\nto-config-secure: host-10.2.0.5 -> config/secure required\n- 3: only some source ports are denied, and a [[block]] has none"},
+		{"it says nothing", []Column{{"Aktion", Ignored}},
+			allowed + "\n" + also + "\nto-config-secure: host-10.2.0.5,host-10.2.0.6 -> config/secure required"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, _ := read(t, &Import{Ports: ports(), Columns: c.columns}, rows)
+			if diff := cmp.Diff(c.want, essence(d)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestAmbiguous(t *testing.T) {
 	two := []Port{
 		{Port: policy.Port{Application: "a", ID: "p"}, At: at("192.0.2.10:443")},

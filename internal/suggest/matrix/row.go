@@ -137,13 +137,28 @@ func (r *row) action() {
 	case "":
 		if r.columns.has(Action) {
 			r.fail(c, "the row does not say whether to permit or to deny", `write "permit" or "deny"`)
+			break
 		}
+		r.denied()
 	default:
 		r.fail(c, "unknown action "+quoted(c.text), `write "permit" or "deny"; what is to be removed is not in a policy`)
 	}
 	if c := r.of(Direction); slices.Contains([]string{"both", "bidirectional", "two-way", "any", "inout"}, strings.ToLower(c.text)) {
 		r.fail(c, fmt.Sprintf("%s: also connections from the destination to the source are meant, and a policy is about those to its ports", quoted(c.text)),
 			"answers belong to the connection and need no row; write a row for each direction in which connections are made")
+	}
+}
+
+// denied lists what reads like a denial in a column whose name nobody knows: to take such a row for a permit would open what was meant
+// to be shut.
+func (r *row) denied() {
+	for _, i := range r.columns.unread {
+		switch c := r.cell(i); strings.ToLower(c.text) {
+		case "deny", "denied", "drop", "block", "blocked", "reject":
+			name := r.columns.names[i]
+			r.fail(c, fmt.Sprintf("nobody said what column %s is, and %s may be a denial", quoted(name), quoted(c.text)),
+				fmt.Sprintf("say what it is: --map %s, or --map %s", quoted(name+"=action"), quoted(name+"=ignore")))
+		}
 	}
 }
 
