@@ -97,9 +97,9 @@ func (r *row) join(grants []grant) {
 }
 
 // bare reports whether the row's addresses need no client: its bounds are those of each address then, as people mean it who write
-// a network down and no name.
+// a network down and no name. Whoever writes a single address down means a client, but for sallyport's own matrix, which names those.
 func (r *row) bare() bool {
-	single := len(r.sources) == 1 && r.sources[0].IsSingleIP()
+	single := !r.exact && len(r.sources) == 1 && r.sources[0].IsSingleIP()
 	return r.name == "" && len(r.identities) == 0 && !single && slices.Contains(r.sourcePorts, anyPort())
 }
 

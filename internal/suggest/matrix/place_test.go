@@ -118,6 +118,22 @@ func TestDenialUnderUnknownName(t *testing.T) {
 	}
 }
 
+// TestAddressesWithoutName takes an address without a name for a client, but not in sallyport's own matrix, where clients have names.
+func TestAddressesWithoutName(t *testing.T) {
+	const header, row = "rule-id,action,src-name,src-ip,src-port,dst-ip,dst-port", "r,permit,,10.2.0.5,any,10.1.0.4,2021"
+	for _, c := range []struct{ name, rows, want string }{
+		{"of people", header + "\n" + row + "\n", "host-10.2.0.5 = 10.2.0.5\nr: host-10.2.0.5 -> config/secure required"},
+		{"our own", header + ",policy-hash\n" + row + ",00\n", "r: 10.2.0.5 -> config/secure required"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, _ := read(t, &Import{Ports: ports()}, c.rows)
+			if diff := cmp.Diff(c.want, essence(d)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestAmbiguous(t *testing.T) {
 	two := []Port{
 		{Port: policy.Port{Application: "a", ID: "p"}, At: at("192.0.2.10:443")},
