@@ -216,6 +216,37 @@ func TestAuditFirewall(t *testing.T) {
 	}
 }
 
+// TestAuditFollows audits a firewall that lets connections be opened and drops what belongs to them: nobody can connect then.
+func TestAuditFollows(t *testing.T) {
+	n := newNetwork(t)
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "config.toml"), []byte("[policy]\nfiles = [\"policy.toml\"]\n"+serverConfig), 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, "policy.toml"), []byte(pinnedPolicy), 0o644))
+	n.server.listen(t, serverListen)
+	socat := need(t, "socat")
+	source := netip.MustParseAddrPort(clientHost + ":20001")
+	for _, c := range []struct{ name, output, want string }{
+		{"answers pass", "ct state established accept", ""},
+		{"without a rule for answers", "tcp dport 2021 accept", "closed"},
+		{"with one for another port", "tcp sport 2022 accept", "closed"},
+		{"with one for this port", "tcp sport 2021 tcp dport 20001-20012 accept", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rules := "table inet filter {\nchain input {\ntype filter hook input priority 0; policy drop\nct state established accept\ntcp dport 2021 accept\n}\n" +
+				"chain output {\ntype filter hook output priority 0; policy drop\n" + c.output + "\n}\n}\n"
+			n.server.firewall(t, rules)
+			if said := n.audit(t, dir); said.says(t, source) != c.want {
+				t.Errorf("%v: the audit says %q, want %q\n%s", source, said.says(t, source), c.want, rules)
+			}
+			got := client{}.run(t, n.clients.exec[0], plus(n.clients.exec[1:], socat, "-u", "/dev/null",
+				"TCP4:"+serverListen+",bind="+source.String()+",reuseaddr,connect-timeout=2")...)
+			if connected := got.all == ""; connected != (c.want == "") {
+				t.Errorf("%v: connected: %t %s\n%s", source, connected, got.all, rules)
+			}
+		})
+	}
+}
+
 // agree connects, and returns how many sources were closed or open.
 func (n network) agree(t *testing.T, a audited, rules string) int {
 	t.Helper()

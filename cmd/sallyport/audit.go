@@ -25,7 +25,7 @@ func auditFirewallCommand() *cobra.Command {
 		Long: `Read the rules of a firewall, and compare for every address and source port what becomes of a new connection
 with what the policy says:
 
-  closed         the policy allows it and the firewall drops it, with the rule that does
+  closed         the policy allows it and the firewall drops it, its answers or what follows, with the rule that does
   open           the firewall lets it pass to one of our ports and the policy does not allow it, with the rule that does
   cannot be told it depends on what nobody can know beforehand: a mark, an interface, another program
   limited        both let it pass, the firewall within a limit of its own
@@ -42,7 +42,8 @@ address that the rules tell apart.
 Everything is judged for new TCP connections over a network: from no loopback, multicast or unspecified address, by no
 loopback interface, from source ports 1 to 65535, as if no limit of the firewall were reached. Conditions on other
 interfaces cannot be told unless --interface names the one that they come by (for connections of this
-host: go by). Destinations are those after address translation. Chains of all tables count.
+host: go by). Destinations are those after address translation. Chains of all tables count. Of what the
+policy allows, the answers have to pass and what follows them: a firewall that tracks no connections needs rules for both.
 
 The exit code is 0 if both agree, 3 if anything is closed or open, 4 if nothing is but something cannot be told, 1 if the
 files have errors, and 2 if the question makes no sense.
@@ -61,7 +62,8 @@ nothing counts some of them.
   guards        one for each destination: name, direction, destination, port, and the numbers as in tuples
   findings      verdict ("closed", "open", "unknown", "limited"), guard, direction, allowed (by the policy),
                 sources (addresses, ports), tuples, destinations, port, flows and rules (of the policy),
-                decided_by: family, table, chain, rule (false for the chain's policy), handle, line, text; why
+                decided_by: family, table, chain, rule (false for the chain's policy), handle, line, text; why;
+                packets of which it is true: "first", "answers", "later"
   notes         what one has to know
   counters      with --counters, and then no guards and findings: since, pins, used, shared, unused, uncounted (numbers),
                 and flows: id, rule, client, source, source_ports, destination, port, use`,

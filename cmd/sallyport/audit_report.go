@@ -70,6 +70,7 @@ type auditFinding struct {
 	Rules        []string      `json:"rules"`
 	DecidedBy    []auditSite   `json:"decided_by"`
 	Why          string        `json:"why"`
+	Packets      string        `json:"packets"`
 
 	finding *ruleset.Finding
 	guard   *firewall.Guard
@@ -146,7 +147,7 @@ func (t *tuples) add(o *tuples) { t.n = *new(big.Int).Add(&t.n, &o.n) }
 func newAuditFinding(m *firewall.Matrix, g *firewall.Guard, f *ruleset.Finding) auditFinding {
 	a := auditFinding{
 		Verdict: string(f.Verdict), Guard: g.Name, Direction: string(g.Direction), Allowed: f.Allowed, Sources: []auditSource{},
-		Tuples: f.Size().String(), Port: g.Port, Flows: []string{}, Rules: []string{}, DecidedBy: []auditSite{}, Why: f.Why,
+		Tuples: f.Size().String(), Port: g.Port, Flows: []string{}, Rules: []string{}, DecidedBy: []auditSite{}, Why: f.Why, Packets: string(f.Packet),
 		finding: f, guard: g,
 	}
 	for _, slab := range f.Sources {

@@ -80,7 +80,7 @@ func (f *auditFinding) sentence() (before, after string) {
 	to := fmt.Sprintf("to %s (%s)", f.destinations(), f.Guard)
 	switch f.finding.Verdict {
 	case ruleset.Closed:
-		return "closed: " + f.rules(), to + ": dropped by " + f.sites()
+		return "closed: " + f.rules(), to + ": " + f.packets() + "dropped by " + f.sites()
 	case ruleset.Open:
 		if len(f.finding.Sites) == 0 {
 			return "open", to + ": no chain is in the way"
@@ -92,10 +92,24 @@ func (f *auditFinding) sentence() (before, after string) {
 	switch {
 	case f.Why != "":
 		return "cannot be told", to + ": " + f.Why
-	case f.Allowed:
+	case f.Allowed && f.finding.Packet == ruleset.First:
 		return "cannot be told: " + f.rules(), to + ": depends on " + f.sites()
+	case f.Allowed:
+		return "cannot be told: " + f.rules(), to + ": " + f.packets() + "up to " + f.sites()
 	default:
 		return "cannot be told: not allowed", to + ": depends on " + f.sites()
+	}
+}
+
+// packets says of which packets it is true, if not of the one that opens the connection.
+func (f *auditFinding) packets() string {
+	switch f.finding.Packet {
+	case ruleset.Answers:
+		return "what is answered is "
+	case ruleset.Later:
+		return "what follows the first packet is "
+	default:
+		return ""
 	}
 }
 

@@ -31,6 +31,7 @@ type Finding struct {
 	Flows   []int32         // that allow them, as the labels of the guard
 	Sites   []Site          // that decide, or on which it depends; none where nothing is in the way
 	Why     string          // it cannot be told, where that is not up to a rule
+	Packet  Packet          // of which it is said
 }
 
 // Comparison is what there is to say of one guard.
@@ -56,10 +57,10 @@ func (j *Judge) Compare(g *firewall.Guard, local []netip.Addr) (*Comparison, err
 	allowed := g.Allowed().Common(sources)
 	c.Allowed = size(allowed)
 	c.Passing = c.Allowed
-	groups, err := j.answers(g, local)
+	groups, err := j.answers(g, local, allowed)
 	if errors.Is(err, ErrUnread) || errors.Is(err, ErrMany) || errors.Is(err, ErrIntricate) {
 		c.Unknown, c.Passing = c.Allowed, new(big.Int)
-		c.Findings = []Finding{{Verdict: Unknown, To: entire(g), Sources: sources, Area: sources, Why: err.Error()}}
+		c.Findings = []Finding{{Verdict: Unknown, To: entire(g), Sources: sources, Area: sources, Why: err.Error(), Packet: First}}
 		return c, nil
 	}
 	if err != nil {
@@ -91,8 +92,8 @@ type judged struct {
 	answer *Answer
 }
 
-// answers judges the destinations of a guard.
-func (j *Judge) answers(g *firewall.Guard, local []netip.Addr) ([]judged, error) {
+// answers judges the destinations of a guard. The allowed connections are followed behind their first packet.
+func (j *Judge) answers(g *firewall.Guard, local []netip.Addr, allowed firewall.Region) ([]judged, error) {
 	const most = 4096
 	ranges := j.ranges(g, local)
 	if len(ranges) > most {
@@ -100,8 +101,16 @@ func (j *Judge) answers(g *firewall.Guard, local []netip.Addr) ([]judged, error)
 	}
 	var groups []judged
 	for _, r := range ranges {
-		a, err := j.Judge(Connection{g.Direction, r.First, g.Port})
+		c := Connection{g.Direction, r.First, g.Port}
+		a, err := j.Judge(c)
 		if err != nil {
+			return nil, err
+		}
+		last := r.Last
+		if last == r.First {
+			last = netip.Addr{}
+		}
+		if a.Sequels, err = j.follow(c, last, a.Passes.Common(allowed), a.bypass); err != nil {
 			return nil, err
 		}
 		at := slices.IndexFunc(groups, func(o judged) bool { return o.answer.equal(a) })
@@ -143,19 +152,25 @@ func (j *Judge) ranges(g *firewall.Guard, local []netip.Addr) []Range {
 // compare adds what there is to say of destinations with one answer.
 func (j *Judge) compare(c *Comparison, to judged, allowed, sources firewall.Region) {
 	a := to.answer
-	find := func(v Verdict, policy, firewall firewall.Region) *big.Int {
+	find := func(v Verdict, p Packet, policy, firewall firewall.Region) *big.Int {
 		area := firewall.Common(policy)
-		c.Findings = append(c.Findings, j.findings(v, to.to, policy.Common(area), area)...)
+		c.Findings = append(c.Findings, j.findings(v, p, to.to, policy.Common(area), area)...)
 		return size(area)
 	}
 	others := sources.Minus(allowed)
-	closed := find(Closed, allowed, a.Denied)
+	closed := find(Closed, First, allowed, a.Denied)
 	open := size(a.Passes.Common(others))
 	c.Findings = append(c.Findings, j.unasked(Open, to.to, a.Passes, others)...)
-	unknown := find(Unknown, allowed, a.Unknown)
+	unknown := find(Unknown, First, allowed, a.Unknown)
 	c.Findings = append(c.Findings, j.unasked(Unknown, to.to, a.Unknown, others)...)
-	find(Limited, allowed, a.Limited.Common(a.Passes))
-	passing := size(a.Passes.Common(allowed))
+	find(Limited, First, allowed, a.Limited.Common(a.Passes))
+	passes := a.Passes.Common(allowed)
+	for _, s := range a.Sequels {
+		closed.Add(closed, find(Closed, s.Packet, allowed, s.Denied))
+		unknown.Add(unknown, find(Unknown, s.Packet, allowed, s.Unknown))
+		passes = passes.Minus(s.Denied).Minus(s.Unknown)
+	}
+	passing := size(passes)
 	c.Closed, c.Open, c.Unknown = larger(c.Closed, closed), larger(c.Open, open), larger(c.Unknown, unknown)
 	c.Passing = smaller(c.Passing, passing)
 	c.Translated = c.Translated || len(a.Translated) > 0
@@ -183,7 +198,7 @@ func (j *Judge) unasked(v Verdict, to []Range, passes, others firewall.Region) [
 		if len(sources) == 0 {
 			continue
 		}
-		f := Finding{Verdict: v, To: to, Sources: sources, Area: g.area}
+		f := Finding{Verdict: v, To: to, Sources: sources, Area: g.area, Packet: First}
 		for _, label := range j.deciding(v, g.sites) {
 			f.Sites = append(f.Sites, j.Site(label))
 		}
@@ -193,10 +208,10 @@ func (j *Judge) unasked(v Verdict, to []Range, passes, others firewall.Region) [
 }
 
 // findings makes a finding of what is allowed for each combination of flows and sites.
-func (j *Judge) findings(v Verdict, to []Range, flows, sites firewall.Region) []Finding {
+func (j *Judge) findings(v Verdict, p Packet, to []Range, flows, sites firewall.Region) []Finding {
 	var all []Finding
 	for _, g := range joined(flows, sites) {
-		f := Finding{Verdict: v, To: to, Sources: g.area, Area: g.area, Allowed: true, Flows: g.flows}
+		f := Finding{Verdict: v, To: to, Sources: g.area, Area: g.area, Allowed: true, Flows: g.flows, Packet: p}
 		for _, label := range j.deciding(v, g.sites) {
 			f.Sites = append(f.Sites, j.Site(label))
 		}

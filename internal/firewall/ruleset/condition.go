@@ -6,7 +6,8 @@ import "net/netip"
 type condition struct {
 	kind      conditionKind
 	text      string // as a reader of the ruleset knows it
-	holds     bool   // of a settled or a limiting condition: whether it holds for an opening packet, within the limit
+	holds     bool   // of a limiting condition: whether it holds within the limit
+	settled   byStage[bool]
 	selectors []selector
 	set       *Set // of what the selectors must be in
 	negated   bool
@@ -18,7 +19,7 @@ const (
 	matching conditionKind = iota
 	doubtful               // it cannot be told whether it holds
 	limiting               // it holds as long as there are not too many
-	settled                // the same for every opening packet of a TCP connection
+	settled                // the same for every TCP connection
 )
 
 // field is what a selector looks at.
@@ -39,15 +40,17 @@ const (
 	destinationKind // local, broadcast, ...
 	packetKind      // host, broadcast, ...
 	moment          // seconds since 1970
-	constant        // which an opening packet always has
+	constant        // which a packet of the stage always has
 )
 
 // selector is a field of a packet. Packets of the wrong family do not have it, and no rule that asks for it holds for them.
 type selector struct {
 	field  field
-	family Family // IPv4 or IPv6 if only they have it
-	value  uint64 // of a constant
+	family Family          // IPv4 or IPv6 if only they have it
+	value  byStage[uint64] // of a constant
 	name   string
+
+	original bool // it looks at the first packet of the connection, whatever packet comes
 }
 
 // interval is the values of a field that are meant.
@@ -94,7 +97,12 @@ func doubt(text string) condition { return condition{kind: doubtful, text: text}
 
 // settle returns a condition whose answer is known.
 func settle(text string, holds bool) condition {
-	return condition{kind: settled, text: text, holds: holds}
+	return condition{kind: settled, text: text, settled: byStage[bool]{holds, holds, holds}}
+}
+
+// settleFlags returns a condition whose answer follows from the flags of TCP.
+func settleFlags(text string, holds func(flags uint64) bool) condition {
+	return condition{kind: settled, text: text, settled: each(tcpFlags(), holds)}
 }
 
 // ofSource reports whether a condition tells sources apart.
@@ -105,14 +113,4 @@ func (c *condition) ofSource() bool {
 		}
 	}
 	return false
-}
-
-// ofSourceAlone reports whether nothing but the source decides it.
-func (c *condition) ofSourceAlone() bool {
-	for _, s := range c.selectors {
-		if s.field != sourceAddress && s.field != sourcePort {
-			return false
-		}
-	}
-	return c.kind == matching
 }

@@ -46,7 +46,7 @@ func (w *walk) counters(t *Table, c *Chain, r *Rule) []Counter {
 		if condition.negated || w.lacks(condition.selectors) {
 			continue
 		}
-		for _, n := range w.judge.index(condition.set, condition.selectors).candidates(w.Destination, w.Port) {
+		for _, n := range w.candidates(condition.set, condition.selectors) {
 			e := &condition.set.elements[n]
 			if e.packets == nil {
 				continue

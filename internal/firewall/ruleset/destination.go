@@ -94,6 +94,9 @@ func (a *Answer) equal(o *Answer) bool {
 			})
 		})
 	}
-	return same(a.Passes, o.Passes) && same(a.Denied, o.Denied) && same(a.Unknown, o.Unknown) &&
+	sequels := slices.EqualFunc(a.Sequels, o.Sequels, func(s, t Sequel) bool {
+		return s.Packet == t.Packet && same(s.Denied, t.Denied) && same(s.Unknown, t.Unknown)
+	})
+	return sequels && same(a.Passes, o.Passes) && same(a.Denied, o.Denied) && same(a.Unknown, o.Unknown) &&
 		same(a.Limited, o.Limited) && same(a.Translated, o.Translated)
 }

@@ -1,7 +1,6 @@
 package ruleset
 
 import (
-	"net/netip"
 	"strings"
 	"time"
 
@@ -9,10 +8,10 @@ import (
 )
 
 // holds tells whether a field of the packets, which all have it in common, is in an interval.
-func (w *walk) holds(s selector, v interval) answer {
-	switch s.field {
+func (w *walk) holds(f field, v interval) answer {
+	switch f {
 	case destinationAddress:
-		return within(w.Destination, v)
+		return w.within(v)
 	case destinationPort:
 		return between(uint64(w.Port), v)
 	case transport:
@@ -22,9 +21,12 @@ func (w *walk) holds(s selector, v interval) answer {
 	case connectionState:
 		return w.state(v)
 	case direction:
+		if w.stage == reply {
+			return same(v, "reply")
+		}
 		return same(v, "original")
 	case inputInterface, outputInterface:
-		return w.iface(s.field, v)
+		return w.iface(f, v)
 	case destinationKind:
 		return w.destinationKind(v)
 	case packetKind:
@@ -39,12 +41,19 @@ func (w *walk) holds(s selector, v interval) answer {
 	}
 }
 
-func within(a netip.Addr, v interval) answer {
+// within compares the destination, or the range of them that has to have one answer.
+func (w *walk) within(v interval) answer {
+	last := w.last
+	if !last.IsValid() {
+		last = w.Destination
+	}
 	switch {
 	case v.kind != addresses:
 		return perhaps
-	case a.BitLen() != v.first.BitLen() || a.Less(v.first) || v.last.Less(a):
+	case last.BitLen() != v.first.BitLen() || last.Less(v.first) || v.last.Less(w.Destination):
 		return no
+	case w.Destination.Less(v.first) || v.last.Less(last):
+		return perhaps
 	default:
 		return yes
 	}
@@ -96,15 +105,19 @@ func (w *walk) network(v interval) answer {
 	}
 }
 
-// state compares the state of the connection: the packet opens one.
+// state compares the state of the connection: the first packet opens it, and the others belong to it.
 func (w *walk) state(v interval) answer {
 	if !w.tracked || w.bypass || v.kind != word {
 		return perhaps
 	}
+	state := "new"
+	if w.stage != opening {
+		state = "established"
+	}
 	switch v.word {
-	case "new":
+	case state:
 		return yes
-	case "established", "related", "invalid", "untracked":
+	case "new", "established", "related", "invalid", "untracked":
 		return no
 	default: // snat, dnat
 		return perhaps
@@ -120,7 +133,7 @@ func (w *walk) iface(f field, v interval) answer {
 		return no
 	case v.word == "*":
 		return yes
-	case w.judge.Interface == "", f == outputInterface && w.Direction == firewall.Transit:
+	case w.judge.Interface == "" || w.far(f):
 		return perhaps
 	}
 	if prefix, wild := strings.CutSuffix(v.word, "*"); wild {
@@ -130,6 +143,11 @@ func (w *walk) iface(f field, v interval) answer {
 		return no
 	}
 	return same(v, w.judge.Interface)
+}
+
+// far reports whether an interface is the one on the other side of a device between, of which nothing was said.
+func (w *walk) far(f field) bool {
+	return w.Direction == firewall.Transit && (f == outputInterface) == (w.stage != reply)
 }
 
 func (w *walk) destinationKind(v interval) answer {

@@ -39,21 +39,38 @@ func (w *walk) condition(c *condition) extent {
 	case limiting:
 		return extent{answer: yes}
 	case settled:
-		if c.holds {
+		if c.settled[w.stage] {
 			return extent{answer: yes}
 		}
 		return extent{answer: no}
 	}
 	const small = 8 // elements; to remember what they make up is not worth it
-	if len(c.set.elements) <= small || !c.ofSourceAlone() {
+	if len(c.set.elements) <= small || !w.ofSourceAlone(c) {
 		return w.matching(c)
 	}
-	held, known := w.judge.extents[c]
+	key := extentKey{c, w.stage == reply}
+	held, known := w.judge.extents[key]
 	if !known {
 		held = w.matching(c)
-		w.judge.extents[c] = held
+		w.judge.extents[key] = held
 	}
 	return held
+}
+
+// extentKey is what an extent is of: a condition of packets of one family, which looks at answers the other way round.
+type extentKey struct {
+	*condition
+	reply bool
+}
+
+// ofSourceAlone reports whether nothing but the source decides a condition.
+func (w *walk) ofSourceAlone(c *condition) bool {
+	for _, s := range c.selectors {
+		if f := w.looksAt(s); f != sourceAddress && f != sourcePort {
+			return false
+		}
+	}
+	return c.kind == matching
 }
 
 // matching returns the sources for which the selectors are in the set of a condition.
@@ -62,7 +79,7 @@ func (w *walk) matching(c *condition) extent {
 		return extent{answer: no}
 	}
 	var g gathered
-	for _, i := range w.judge.index(c.set, c.selectors).candidates(w.Destination, w.Port) {
+	for _, i := range w.candidates(c.set, c.selectors) {
 		g.add(w.box(c.selectors, c.set.elements[i].box))
 	}
 	held := g.extent()
@@ -103,7 +120,7 @@ func (w *walk) verdicts(l *lookup) []found {
 	byVerdict := make(map[verdict]*gathered)
 	var all gathered
 	rest := -1 // the element for what no other holds
-	for _, i := range w.judge.index(l.set, l.selectors).candidates(w.Destination, w.Port) {
+	for _, i := range w.candidates(l.set, l.selectors) {
 		e := &l.set.elements[i]
 		if e.box == nil {
 			rest = i
@@ -159,17 +176,17 @@ func (w *walk) box(selectors []selector, box []interval) piece {
 
 // narrow leaves of a piece what is in the interval of a field.
 func (w *walk) narrow(p *piece, s selector, v interval) answer {
-	switch {
+	switch f := w.looksAt(s); {
 	case v.kind == everything:
 		return yes
-	case v.kind == opaque, s.field == unknownField:
+	case v.kind == opaque, f == unknownField:
 		return perhaps
-	case s.field == sourceAddress:
+	case f == sourceAddress:
 		return p.addresses(v)
-	case s.field == sourcePort:
+	case f == sourcePort:
 		return p.ports(v)
 	default:
-		return w.holds(s, v)
+		return w.holds(f, v)
 	}
 }
 

@@ -18,9 +18,20 @@ type indexKey struct {
 	address, port int
 }
 
-func (j *Judge) index(s *Set, selectors []selector) *index {
-	at := func(f field) int { return slices.IndexFunc(selectors, func(s selector) bool { return s.field == f }) }
-	key := indexKey{s, at(destinationAddress), at(destinationPort)}
+// candidates returns the elements of a set that can hold for the destination of a walk, in their order.
+func (w *walk) candidates(s *Set, selectors []selector) []int {
+	at := func(f field) int {
+		return slices.IndexFunc(selectors, func(s selector) bool { return w.looksAt(s) == f })
+	}
+	address, port := at(destinationAddress), at(destinationPort)
+	if w.last.IsValid() { // any in the range would have to be found
+		address, port = -1, -1
+	}
+	return w.judge.index(s, address, port).candidates(w.Destination, w.Port)
+}
+
+func (j *Judge) index(s *Set, address, port int) *index {
+	key := indexKey{s, address, port}
 	if j.indexes == nil {
 		j.indexes = make(map[indexKey]*index)
 	}

@@ -26,12 +26,13 @@ func (o *optionReader) last() *condition { return &o.rule.conditions[len(o.rule.
 func (o *optionReader) moduleOption(word token) *Fault {
 	switch o.module + " " + word.text {
 	case "tcp --syn":
-		o.require(settle("--syn", !o.negated))
+		negated := o.negated
+		o.require(settleFlags("--syn", func(flags uint64) bool { return (flags&synMask == synOnly) != negated }))
 		return nil
 	case "tcp --tcp-flags":
 		return o.tcpFlags(word)
 	case "rpfilter --invert":
-		o.last().holds = false
+		*o.last() = settle("-m rpfilter", false)
 		return nil
 	case "rpfilter --loose", "rpfilter --validmark", "rpfilter --accept-local", "connlimit --connlimit-saddr", "connlimit --connlimit-daddr":
 		return nil
@@ -144,7 +145,8 @@ func (o *optionReader) tcpFlags(option token) *Fault {
 	if !ok || !also {
 		return problem(mask.column, text+" names what is no flag", "flags are FIN,SYN,RST,PSH,ACK,URG, ALL and NONE")
 	}
-	o.require(settle(text, (synOnly&masked == wanted) != o.negated))
+	negated := o.negated
+	o.require(settleFlags(text, func(flags uint64) bool { return (flags&masked == wanted) != negated }))
 	return nil
 }
 

@@ -24,8 +24,8 @@ type Judge struct {
 	Zoned bool
 
 	indexes map[indexKey]*index
-	extents map[*condition]extent // that no destination changes, by condition and family
-	fromV6  bool                  // family of extents
+	extents map[extentKey]extent // that no destination changes
+	fromV6  bool                 // family of extents
 }
 
 // Connection is what all connections have in common that are judged at once. Their sources differ.
@@ -48,6 +48,11 @@ type Answer struct {
 
 	// Translated are the sources whose addresses or ports are rewritten behind the firewall's last word.
 	Translated firewall.Region
+
+	// Sequels are what becomes of those that pass, and whose connections have to be made, behind the first packet. Only [Judge.Compare] asks.
+	Sequels []Sequel
+
+	bypass bool // some packets may have been taken out of connection tracking
 }
 
 // ErrIntricate says that chains lead to so many others that no answer is found in reasonable time.
@@ -56,21 +61,16 @@ var ErrIntricate = errors.New("the chains of this ruleset lead to one another in
 // noSite is the label of what passes because nothing is in its way.
 const noSite = -1
 
-// Judge answers for connections.
+// Judge answers for the first packet of connections.
 func (j *Judge) Judge(c Connection) (*Answer, error) {
 	v6 := c.Destination.Is6()
 	if why, unread := j.Unread[familyFor(v6)]; unread {
 		return nil, fmt.Errorf("%w: %s", ErrUnread, why)
 	}
 	w := j.newWalk(c)
-	here := w.sources
-	for _, hook := range hooks(c.Direction) {
-		for _, base := range j.bases(hook, v6) {
-			here = w.base(base, here)
-		}
-	}
-	if w.budget <= 0 {
-		return nil, ErrIntricate
+	here, err := w.through(w.sources)
+	if err != nil {
+		return nil, err
 	}
 	return w.answer(here), nil
 }
@@ -108,6 +108,7 @@ func (w *walk) answer(here firewall.Region) *Answer {
 	a := &Answer{
 		Denied:     dropped.Minus(here).Minus(perhaps),
 		Translated: firewall.RegionOf(w.translated),
+		bypass:     w.bypass,
 	}
 	passes := here.Minus(dropped).Minus(perhaps)
 	unknown := w.sources.Minus(passes).Minus(a.Denied)

@@ -3,6 +3,7 @@ package ruleset
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // matchOf reads a match.
@@ -74,28 +75,27 @@ func bound(op string, v interval) (interval, bool) {
 	return limit, true
 }
 
-// constantMatch compares what every opening packet has.
-func constantMatch(c condition, op string, value uint64, right any) condition {
+// constantMatch compares what every packet of a stage has.
+func constantMatch(c condition, op string, value byStage[uint64], right any) condition {
+	wanted := []any{right}
 	if set, isSet := member(right, "set").([]any); isSet {
-		holds := false
-		for _, one := range set {
-			bits, ok := bitsOf(one)
-			if !ok {
-				return doubt(c.text)
-			}
-			holds = holds || bits == value
+		wanted, op = set, "=="
+	}
+	var all []uint64
+	for _, one := range wanted {
+		bits, ok := bitsOf(one)
+		if !ok {
+			return doubt(c.text)
 		}
-		return settle(c.text, holds != c.negated)
+		all = append(all, bits)
 	}
-	bits, ok := bitsOf(right)
-	switch {
-	case !ok:
-		return doubt(c.text)
-	case op == "in" || op == "!":
-		return settle(c.text, (value&bits != 0) != c.negated)
-	default:
-		return settle(c.text, (value == bits) != c.negated)
-	}
+	holds := each(value, func(v uint64) bool {
+		if op == "in" || op == "!" {
+			return (v&all[0] != 0) != c.negated
+		}
+		return slices.Contains(all, v) != c.negated
+	})
+	return condition{kind: settled, text: c.text, settled: holds}
 }
 
 // bitsOf reads flags: a number, a name, or several.
@@ -134,7 +134,11 @@ func unite(list []any) (uint64, bool) {
 	return all, true
 }
 
-const synOnly = 0x02 // the flags of a packet that opens a connection
+// The flags of a packet that opens a connection, among those that tell.
+const (
+	synOnly = 0x02
+	synMask = 0x17 // FIN, SYN, RST, ACK
+)
 
 // tcpFlag returns the bit of a TCP flag.
 // RFC 9293, section 3.1

@@ -53,7 +53,7 @@ func (s selector) payload(protocol, name string) selector {
 	case "tcp dport", "th dport":
 		s.field = destinationPort
 	case "tcp flags":
-		s.field, s.value = constant, synOnly
+		s.field, s.value = constant, tcpFlags()
 	default:
 		s.family = familyOf(protocol)
 	}
@@ -93,6 +93,7 @@ func (s selector) meta(key string) selector {
 }
 
 func (s selector) tracking(key, dir string) selector {
+	s.original = dir == "original"
 	switch key {
 	case "state":
 		s.field = connectionState
@@ -125,7 +126,7 @@ func (s selector) route(body any) selector {
 	case result == "type" && strings.Contains(flags, "daddr"):
 		s.field = destinationKind
 	case (result == "oif" || result == "oifname" || result == "check") && strings.Contains(flags, "saddr"):
-		s.field, s.value = constant, 1
+		s.field, s.value = constant, byStage[uint64]{1, 1, 1}
 	}
 	return s
 }
@@ -140,9 +141,9 @@ func (s selector) masked(body any) selector {
 	switch inner := selectorOf(parts[0]); {
 	case !ok:
 	case inner.field == constant:
-		s.field, s.value = constant, inner.value&bits
+		s.field, s.value = constant, each(inner.value, func(v uint64) uint64 { return v & bits })
 	case render(parts[0]) == "ip frag-off" && bits&^0x3fff == 0: // offset and "more follow": an opening packet is whole
-		s.field, s.family, s.value = constant, IPv4, 0
+		s.field, s.family = constant, IPv4
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package ruleset
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -11,6 +12,8 @@ import (
 type walk struct {
 	Connection
 	judge   *Judge
+	stage   stage
+	last    netip.Addr // of a range that the destination begins; invalid for one address, or if all have the same answer
 	v6      bool
 	sources firewall.Region
 	every   firewall.Patch // all sources, possible or not
@@ -21,17 +24,30 @@ type walk struct {
 
 	accepted, dropped, unsure, doubts, limited, translated []firewall.Patch
 
-	through []firewall.Patch // what the base chain accepts
+	accepts []firewall.Patch // of the base chain
 }
 
 // newWalk returns a walk that has not begun.
 func (j *Judge) newWalk(c Connection) *walk {
 	v6 := c.Destination.Is6()
 	if j.extents == nil || j.fromV6 != v6 {
-		j.extents, j.fromV6 = make(map[*condition]extent), v6
+		j.extents, j.fromV6 = make(map[extentKey]extent), v6
 	}
 	const rules = 50_000_000 // more than any ruleset has, and seconds of work
 	return &walk{judge: j, Connection: c, v6: v6, sources: Sources(v6), every: everywhere(v6).Patches()[0], budget: rules}
+}
+
+// through sends sources through all base chains in the way, and returns those that may pass.
+func (w *walk) through(here firewall.Region) (firewall.Region, error) {
+	for _, hook := range hooks(w.Direction) {
+		for _, base := range w.judge.bases(hook, w.v6) {
+			here = w.base(base, here)
+		}
+	}
+	if w.budget <= 0 {
+		return nil, ErrIntricate
+	}
+	return here, nil
 }
 
 // base sends sources through a base chain, and returns those that it may let pass.
@@ -39,8 +55,11 @@ func (w *walk) base(c *Chain, here firewall.Region) firewall.Region {
 	if len(here) == 0 {
 		return nil
 	}
+	if c.Kind == "nat" && w.stage != opening { // asked once for each connection
+		return here
+	}
 	const conntrack = -200 // priority
-	w.chain, w.through, w.tracked = c, nil, c.Priority > conntrack
+	w.chain, w.accepts, w.tracked = c, nil, c.Priority > conntrack
 	start := here
 	elsewhere := c.Device != "" && !slices.Contains(strings.Split(c.Device, ", "), w.judge.Interface)
 	if elsewhere && w.judge.Interface != "" {
@@ -51,13 +70,13 @@ func (w *walk) base(c *Chain, here firewall.Region) firewall.Region {
 		w.dropped = append(w.dropped, relabel(here, c.label)...)
 	} else {
 		w.accepted = append(w.accepted, relabel(here, c.label)...)
-		w.through = append(w.through, relabel(here, 0)...)
+		w.accepts = append(w.accepts, relabel(here, 0)...)
 	}
 	if elsewhere { // the chain may not see them
 		w.doubts = append(w.doubts, relabel(start, c.label)...)
-		w.through = append(w.through, relabel(start, 0)...)
+		w.accepts = append(w.accepts, relabel(start, 0)...)
 	}
-	return firewall.RegionOf(w.through)
+	return firewall.RegionOf(w.accepts)
 }
 
 // run sends sources through the rules of a chain, and returns those that may come back to where it was jumped from.
@@ -81,7 +100,8 @@ func (w *walk) run(c *Chain, here firewall.Region) firewall.Region {
 			continue
 		}
 		if r.untracks {
-			w.bypass = true
+			_, can := held.regions(w.v6)
+			w.bypass = w.bypass || len(can.Common(here)) > 0
 			continue
 		}
 		if r.lookup != nil {
@@ -162,7 +182,7 @@ func (w *walk) close(b *batch, here firewall.Region, back *[]firewall.Patch) fir
 	switch v.action {
 	case accept:
 		w.accepted = append(w.accepted, hit.Patches()...)
-		w.through = append(w.through, relabel(hit, 0)...)
+		w.accepts = append(w.accepts, relabel(hit, 0)...)
 	case drop:
 		w.dropped = append(w.dropped, hit.Patches()...)
 	case unsure:
