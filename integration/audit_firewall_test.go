@@ -247,6 +247,29 @@ func TestAuditFollows(t *testing.T) {
 	}
 }
 
+// TestAuditLegacy audits a host with rules of the old iptables, which nft does not show and which count all the same.
+func TestAuditLegacy(t *testing.T) {
+	n := newNetwork(t)
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "config.toml"), []byte("[policy]\nfiles = [\"policy.toml\"]\n"+serverConfig), 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, "policy.toml"), []byte(pinnedPolicy), 0o644))
+	n.server.listen(t, serverListen)
+	legacy := need(t, "xtables-legacy-multi")
+	restore := client{stdin: strings.NewReader("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n" +
+		"-A INPUT -s 10.2.0.5/32 -p tcp -m tcp --sport 20002:20004 --dport 2021 -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 2021 -j REJECT\nCOMMIT\n")}
+	restore.must(t, n.server.exec[0], plus(n.server.exec[1:], legacy, "iptables-restore")...)
+	said := n.audit(t, dir)
+	for port, want := range map[uint16]string{20001: "closed", 20002: "", 20005: ""} {
+		source := netip.AddrPortFrom(netip.MustParseAddr(clientHost), port)
+		if got := said.says(t, source); got != want {
+			t.Errorf("%v: the audit says %q, want %q", source, got, want)
+		}
+		if got := n.connects(t, source); got != (pinned(source) && want == "") {
+			t.Errorf("%v: connected: %t", source, got)
+		}
+	}
+}
+
 // agree connects, and returns how many sources were closed or open.
 func (n network) agree(t *testing.T, a audited, rules string) int {
 	t.Helper()

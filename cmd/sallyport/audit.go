@@ -30,8 +30,8 @@ with what the policy says:
   cannot be told it depends on what nobody can know beforehand: a mark, an interface, another program
   limited        both let it pass, the firewall within a limit of its own
 
-Without --ruleset the rules of this host are read with nft, which needs root, and those that nft shows without being
-able to name them with iptables-nft-save. --ruleset FILE reads what
+Without --ruleset the rules of this host are read with nft, which needs root, those that nft shows without being
+able to name them with iptables-nft-save, and those that it does not show with iptables-legacy-save. --ruleset FILE reads what
 "nft -j list ruleset", "iptables-save -c" or "ip6tables-save -c" printed, here or elsewhere; - is standard input. It may be
 repeated, for the rules of both versions of IP, or where nft shows rules of iptables that it cannot say in its own words.
 

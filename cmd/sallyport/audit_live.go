@@ -31,13 +31,12 @@ func liveRules(ctx context.Context) (*loadedRules, error) {
 		return nil, err
 	}
 	r := &loadedRules{names: []string{"nft -j list ruleset"}, live: true}
-	r.rules = ruleset.Join(r.saved(ctx, rules)...)
+	r.rules = ruleset.Join(append(r.saved(ctx, rules), r.legacy(ctx)...)...)
 	if r.made = r.rules.Made(); r.made == "" { // nft 1.0 leaves comments of tables out of JSON
 		if text, err := output(ctx, nft, "-t", "list", "table", "inet", "sallyport"); err == nil {
 			r.made = ruleset.MadeIn(tableComment(string(text)))
 		}
 	}
-	r.legacy()
 	return r, nil
 }
 
@@ -107,17 +106,27 @@ func tableComment(text string) string {
 	return ""
 }
 
-// legacy notes tables of the old iptables, which nft does not show.
-func (r *loadedRules) legacy() {
+// legacy reads tables of the old iptables, which nft does not show. Where they cannot be read, others than are known may drop packets.
+func (r *loadedRules) legacy(ctx context.Context) []*ruleset.Ruleset {
+	var all []*ruleset.Ruleset
 	for _, family := range []struct{ names, program string }{
 		{"/proc/net/ip_tables_names", "iptables-legacy-save"},
 		{"/proc/net/ip6_tables_names", "ip6tables-legacy-save"},
 	} {
 		data, err := os.ReadFile(family.names)
-		if tables := strings.Fields(string(data)); err == nil && len(tables) > 0 {
+		tables := strings.Fields(string(data))
+		if err != nil || len(tables) == 0 {
+			continue
+		}
+		more, err := save(ctx, family.program)
+		if err != nil {
 			r.partial = true
 			r.notes = append(r.notes, fmt.Sprintf("There are tables that nft does not show (%s): give all rules with --ruleset, those of nft -j list ruleset and of %s -c.",
 				strings.Join(tables, ", "), family.program))
+			continue
 		}
+		r.names = append(r.names, family.program+" -c")
+		all = append(all, more)
 	}
+	return all
 }

@@ -120,7 +120,7 @@ func (r *auditReport) compare(j *ruleset.Judge, m *firewall.Matrix, from *loaded
 			f := newAuditFinding(m, g, &c.Findings[n])
 			r.Findings = append(r.Findings, f)
 			switch {
-			case f.finding.Verdict == ruleset.Closed, f.finding.Verdict == ruleset.Open:
+			case f.finding.Verdict == ruleset.Closed, f.finding.Verdict == ruleset.Open && !from.partial: // what was not read may drop it
 				worst = auditDiffers
 			case f.finding.Verdict == ruleset.Unknown && worst == auditAgrees:
 				worst = auditUnsure
