@@ -35,7 +35,8 @@ able to name them with iptables-nft-save, and those that it does not show with i
 "nft -j list ruleset", "iptables-save -c" or "ip6tables-save -c" printed, here or elsewhere; - is standard input. It may be
 repeated, for the rules of both versions of IP, or where nft shows rules of iptables that it cannot say in its own words.
 
---at says where the firewall is: host, server, client or between, as in "sallyport export". A port that listens on
+--at says where the firewall is: host, server, client or between, as in "sallyport export"; with --client it is
+that on the host of one client. A port that listens on
 every address is judged for the addresses of this host if its own rules were read, and otherwise for every
 address that the rules tell apart.
 

@@ -33,6 +33,7 @@ func (f *exportFlags) place(cmd *cobra.Command) {
 	flags.StringVar(&f.at, "at", string(firewall.AtHost), "where the firewall is: `host`, server, client or between")
 	flags.StringVar(&f.asOf, "as-of", "", "the `TIME` or day whose rules are wanted; now if left out")
 	flags.StringVar(&f.application, "application", "", "only the ports and the upstream of this `APPLICATION`")
+	flags.StringVar(&f.client, "client", "", "only the flows of this `CLIENT`, for the firewall on its own host (--at client)")
 	flags.StringArrayVar(&f.reachedAt, "reached-at", nil, reachedAtUsage)
 	flags.StringArrayVar(&f.resolve, "resolve", nil, "`NAME=ADDRESS[,ADDRESS]` of a server instead of asking for it; may be repeated")
 }
@@ -41,7 +42,6 @@ func (f *exportFlags) place(cmd *cobra.Command) {
 func (f *exportFlags) add(cmd *cobra.Command) {
 	f.place(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.client, "client", "", "only the flows of this `CLIENT`, for the firewall on its own host (--at client)")
 	flags.BoolVar(&f.reproducible, "reproducible", false, "leave out what depends on the moment of the export")
 	flags.BoolVar(&f.reject, "reject", false, "have the firewall answer what it denies, instead of dropping it")
 	flags.BoolVar(&f.limits, "limits", true, "have the firewall hold the policy's rates as well, where it can")
