@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -52,11 +53,53 @@ func newExportSite(t *testing.T) *exportSite {
 		}
 		s.clients.ip(t, text) // every address of it is the host's own
 	}
+	for _, ns := range []namespace{s.clients, s.router, s.server} {
+		ns.forgetResets(t)
+	}
 	shown := s.ca.server(t)
 	commonName, dns, uris := testpolicy.Names()
 	s.best = s.ca.store(t, s.ca.Issue(t, testpki.Options{CommonName: commonName, Names: dns, URIs: uris})).Leaf
 	s.files = testpolicy.Files{Certificate: shown.certificate, Key: shown.key, CA: s.ca.file}
 	return s
+}
+
+// forgetResets has connection tracking forget connections at once that were reset. For ten seconds it would take a SYN on the tuple of one that
+// the server has reset for a packet of that connection, which passes as established. Tests use tuples again that somebody denied just before, and
+// tracking does not end at the moment at which the last rule goes that asked for it.
+func (ns namespace) forgetResets(t *testing.T) {
+	t.Helper()
+	ns.firewall(t, trackingRules) // the setting comes with the first rule that asks
+	ns.run(t, "/bin/sh", "-c", "echo 0 >/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close")
+	ns.firewall(t, "")
+}
+
+const trackingRules = `table inet tracking {
+	chain forward {
+		type filter hook forward priority 0; policy accept
+		ct state established,related accept
+	}
+}
+`
+
+// TestExportSiteForgetsResets closes a firewall on a tuple whose connection the server has just reset.
+func TestExportSiteForgetsResets(t *testing.T) {
+	site := newExportSite(t)
+	serveOn(t, site.server.listen(t, "10.1.0.4:2039"), func(conn *net.TCPConn) {
+		conn.SetLinger(0)
+		conn.Close()
+	})
+	a := attempt{Tuple: testpolicy.Tuple{
+		Port: &testpolicy.Port{}, From: netip.MustParseAddrPort("10.2.0.5:20001"), To: netip.MustParseAddrPort("10.1.0.4:2039"),
+	}}
+	for _, step := range []struct{ rules, want string }{
+		{trackingRules, deniedByUs},
+		{strings.Replace(trackingRules, "accept\n\t}", "accept\n\t\ttcp dport 2039 reject with tcp reset\n\t}", 1), firewalled},
+	} {
+		site.router.firewall(t, step.rules)
+		if got := site.try(t, []attempt{a}); got[0] != step.want {
+			t.Errorf("%s, want %s, with\n%s", got[0], step.want, step.rules)
+		}
+	}
 }
 
 // reaches reports whether a connection can come from an address: from the clients, or on the server's own host.
