@@ -41,10 +41,16 @@ func ReadCSV(name string, r io.Reader) ([]firewall.Flow, error) {
 type csvReader struct {
 	name     string
 	lines    *csv.Reader
-	columns  []*column // by their place in a line; nil is ignored
+	columns  []placedColumn // that are known, in the order of the file
 	flows    []firewall.Flow
 	texts    map[string]string // each text once: flows share owners and reasons
 	problems []error
+}
+
+// placedColumn is a column with its place in a line.
+type placedColumn struct {
+	*column
+	at int
 }
 
 // textOf returns what follows a byte order mark.
@@ -87,13 +93,13 @@ func (c *csvReader) head() {
 		k := slices.IndexFunc(all, func(k column) bool { return k.name == name })
 		switch {
 		case k < 0 || all[k].read == nil:
-			c.columns = append(c.columns, nil)
 			continue
 		case slices.Contains(found, name):
 			c.problem(i, fmt.Errorf("the column %s is there twice", name))
+			return
 		}
 		found = append(found, name)
-		c.columns = append(c.columns, &all[k])
+		c.columns = append(c.columns, placedColumn{&all[k], i})
 	}
 	lacking := slices.DeleteFunc(required(), func(name string) bool { return slices.Contains(found, name) })
 	if len(lacking) > 0 {
@@ -126,16 +132,13 @@ func (c *csvReader) line() bool {
 	if c.skip(cells) {
 		return true
 	}
-	for i, k := range c.columns {
-		if k == nil {
-			continue
-		}
+	for _, k := range c.columns {
 		text := ""
-		if i < len(cells) {
-			text = c.text(cells[i])
+		if k.at < len(cells) {
+			text = c.text(cells[k.at])
 		}
 		if err := k.read(&d, text); err != nil {
-			c.problem(min(i, len(cells)-1), fmt.Errorf("%s: %w", k.name, err))
+			c.problem(min(k.at, len(cells)-1), fmt.Errorf("%s: %w", k.name, err))
 		}
 	}
 	if len(c.problems) > before || d.isDefault() {
@@ -151,8 +154,9 @@ func (c *csvReader) line() bool {
 
 // skip reports whether a line stands for a matrix without anything in it.
 func (c *csvReader) skip(cells []string) bool {
-	i := slices.IndexFunc(c.columns, func(k *column) bool { return k != nil && k.name == "action" })
-	return i < len(cells) && cells[i] == string(noAction)
+	i := slices.IndexFunc(c.columns, func(k placedColumn) bool { return k.name == "action" })
+	at := c.columns[i].at // it has to be there
+	return at < len(cells) && cells[at] == string(noAction)
 }
 
 func (c *csvReader) text(cell string) string {

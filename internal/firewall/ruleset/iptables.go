@@ -17,11 +17,18 @@ type iptablesReader struct {
 	stated  bool   // by the program that wrote it
 	legacy  bool   // that program is not the one of nftables
 	covered map[Family]bool
+	begun   map[tableKey]bool
 	table   *Table // that is read, nil between two
 }
 
+// tableKey tells tables apart.
+type tableKey struct {
+	family Family
+	name   string
+}
+
 func readIptables(name string, data []byte) (*Ruleset, error) {
-	r := iptablesReader{file: name, covered: make(map[Family]bool)}
+	r := iptablesReader{file: name, covered: make(map[Family]bool), begun: make(map[tableKey]bool)}
 	for rest := data; len(rest) > 0; {
 		line, more, _ := bytes.Cut(rest, []byte("\n"))
 		rest = more
@@ -140,10 +147,10 @@ func (r *iptablesReader) begin(name string) *Fault {
 	if r.table != nil {
 		return problem(1, fmt.Sprintf("table %s begins before the COMMIT of table %s", plain(name), plain(r.table.Name)), "")
 	}
-	for _, t := range r.rules.Tables {
-		if t.Family == r.family && t.Name == name {
-			return problem(2, fmt.Sprintf("table %s is there twice", plain(name)), "give the rules of both families with the comment lines that say which they are")
-		}
+	if key := (tableKey{r.family, name}); !r.begun[key] {
+		r.begun[key] = true
+	} else {
+		return problem(2, fmt.Sprintf("table %s is there twice", plain(name)), "give the rules of both families with the comment lines that say which they are")
 	}
 	r.table = &Table{Family: r.family, Name: name, Iptables: true, Legacy: r.legacy}
 	if !r.stated {

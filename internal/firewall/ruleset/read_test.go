@@ -29,6 +29,7 @@ func TestFaults(t *testing.T) {
 		{"circle", filterTable("drop", "", `{"jump": {"target": "input"}}`), `rules:1:247: table t: chain input leads to itself` + nftHint},
 		{"no table", "*filter\nCOMMIT\n-A INPUT -j DROP\n", "rules:3:1: \"-A INPUT -j DROP\" is of no table\n  hint: a table begins with *filter or another name, and ends with COMMIT"},
 		{"no commit", "*filter\n", "rules:2:1: table filter has no COMMIT\n  hint: the whole output of iptables-save is needed"},
+		{"table twice", "*filter\nCOMMIT\n*nat\nCOMMIT\n*filter\nCOMMIT\n", "rules:5:2: table filter is there twice\n  hint: give the rules of both families with the comment lines that say which they are"},
 		{"chain that is not there", "*filter\n-A INPUT -j DROP\n", "rules:2:4: chain INPUT was not listed before\n  hint: chains are listed as :NAME - [0:0]"},
 		{"policy", "*filter\n:INPUT REJECT [0:0]\n", "rules:2:8: \"REJECT\" is no policy\n  hint: it is ACCEPT, DROP or -"},
 		{"quotation", "*filter\n:INPUT DROP [0:0]\n-A INPUT -m comment --comment \"x\n", "rules:3:31: a quotation mark is not closed\n  hint: the line has to be whole"},
