@@ -3,6 +3,7 @@ package matrix
 import (
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -95,6 +96,9 @@ type table struct {
 // How many lines there may be above the header.
 const mostTitles = 40
 
+// mostColumns are as many as spreadsheets have. All rows are asked for all columns.
+const mostColumns = 16384
+
 // delimiters are those that spreadsheets write.
 const delimiters = ",;\t"
 
@@ -143,6 +147,9 @@ func (im *Import) search(name, text string, delimiter rune) (found *table, most 
 			}
 			return nil, most, err
 		}
+		if len(texts) > mostColumns {
+			return nil, len(texts), t.wide()
+		}
 		columns, problem := im.columnsOf(texts)
 		if problem == nil {
 			t.header, t.columns = slices.Clone(texts), columns
@@ -158,6 +165,12 @@ func (im *Import) search(name, text string, delimiter rune) (found *table, most 
 
 const headerHint = `one line has to say what is in the columns, such as "source,source port,destination,destination port,owner"; ` +
 	`for other names there is --map "COLUMN NAME=FIELD"`
+
+// wide says that the line that was read last has more columns than there can be.
+func (t *table) wide() error {
+	line, column := t.reader.FieldPos(mostColumns)
+	return &Problem{File: t.name, Line: line, Column: column, Message: fmt.Sprintf("there are more than %d columns", mostColumns), Hint: "is this the right file?"}
+}
 
 // next returns the next line, nil at the end.
 func (t *table) next() (*record, error) {

@@ -61,6 +61,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 		{"odd UTF-16", "\xff\xfea", `matrix.csv:1:1: it begins like UTF-16 and has an odd number of bytes`},
 		{"no source", "Title\nDestination,Port,Owner\n", `matrix.csv:2:1: no column has the source's addresses`},
 		{"no destination", "Source,Owner,Ticket\n", `matrix.csv:1:1: no column has the destination`},
+		{"too many columns", "Src,Port" + strings.Repeat(",Owner", 16383) + "\n", `matrix.csv:1:98302: there are more than 16384 columns`},
 		{"two of one", "Src,Source IP,Src IP,Port\n", `matrix.csv:1:1: the columns "Source IP" and "Src IP" are both the src-ip`},
 		{"other separators", "sep=|\nSource|Port\n", `matrix.csv:1:1: cells are separated by "|"`},
 		{"torn", "Source,Port\n10.2.0.5,2021\n\"10.2.0.6,2021\n", `matrix.csv:3:1: a quoted cell does not end, or goes on behind its quotes`},
