@@ -1,11 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
 
 	"sallyport/internal/firewall"
@@ -84,14 +82,11 @@ func (a *auditor) read() (*loadedRules, error) {
 
 // readRules reads a file, or standard input if the name is -.
 func readRules(name string, stdin io.Reader) (*ruleset.Ruleset, error) {
-	if name == "-" {
-		data, err := io.ReadAll(stdin)
-		if err != nil {
-			return nil, fmt.Errorf("standard input: %w", err)
-		}
-		return ruleset.Read("standard input", data)
+	path := name
+	if path == standardInput {
+		name = "standard input"
 	}
-	data, err := os.ReadFile(name)
+	data, err := readInput(path, name, stdin, largestRuleset)
 	if err != nil {
 		return nil, err
 	}

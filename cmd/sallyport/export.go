@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -178,7 +179,11 @@ func (e *exporter) diff(old string) error {
 		return fail(err)
 	}
 	defer file.Close()
-	before, err := export.ReadCSV(old, file)
+	data, err := readUpTo(largestRuleset, file, old)
+	if err != nil {
+		return fail(err)
+	}
+	before, err := export.ReadCSV(old, bytes.NewReader(data))
 	if err != nil {
 		return fail(err)
 	}

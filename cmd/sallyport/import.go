@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sallyport/internal/config"
+	"sallyport/internal/config/document"
 	"sallyport/internal/suggest/matrix"
 	"sallyport/policy"
 )
@@ -184,6 +184,9 @@ func (i *importer) run(path string) error {
 	if err := d.Write(&text); err != nil {
 		return fail(err)
 	}
+	if text.Len() > document.MaxSize {
+		return fail(fmt.Errorf("%s: the draft would be larger than a policy file may be, %d MiB\n  hint: import the matrix in parts", name, document.MaxSize>>20))
+	}
 	if err := checkDraft("draft.toml", text.Bytes(), i.ports(), i.matrix.Beside, i.now); err != nil {
 		return fail(fmt.Errorf("the draft is no valid policy, which is a defect; please report it: %w", err))
 	}
@@ -210,12 +213,12 @@ func (i *importer) account(name string, d *matrix.Draft) error {
 }
 
 func (i *importer) read(path string) (name string, data []byte, err error) {
+	name = path
 	if path == standardInput {
-		data, err = io.ReadAll(i.stdin)
-		return "(standard input)", data, err
+		name = "(standard input)"
 	}
-	data, err = os.ReadFile(path)
-	return path, data, err
+	data, err = readInput(path, name, i.stdin, largestMatrix)
+	return name, data, err
 }
 
 func (i *importer) ports() []policy.Port {
