@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/csv"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -18,6 +17,7 @@ import (
 
 	"sallyport/internal/config"
 	"sallyport/internal/firewall"
+	"sallyport/internal/firewall/export"
 	"sallyport/internal/suggest/matrix"
 	"sallyport/policy"
 )
@@ -32,7 +32,7 @@ func TestImportRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text := w.rows(m.Flows)
+			text := w.exported(m)
 			d, draft := w.imported(text)
 			if !d.Complete() {
 				t.Errorf("not placed: %v", d.Left)
@@ -147,58 +147,18 @@ func (w *importWorld) compile(src policy.Source) *policy.Set {
 	return set
 }
 
-// rows writes a matrix in the columns of an export.
-func (w *importWorld) rows(flows []firewall.Flow) string {
-	var b strings.Builder
-	out := csv.NewWriter(&b)
-	out.Write(strings.Split("rule-id,action,protocol,src-name,src-ip,src-port,dst-name,dst-ip,dst-port,direction,tls-mode,client-identity,max-connections,"+
-		"owner,ticket,reason,valid-from,valid-until,policy-hash,flow-id,origin,family,rate,burst", ","))
-	guard := strings.NewReplacer(";=", ";'=")
-	text := func(s string) string {
-		if s = guard.Replace(s); s != "" && strings.ContainsRune("=+-@'", rune(s[0])) {
-			return "'" + s
-		}
-		return s
+// exported is the matrix as sallyport export csv writes it.
+func (w *importWorld) exported(m *firewall.Matrix) string {
+	w.Helper()
+	format, err := export.Lookup("csv")
+	if err != nil {
+		w.Fatal(err)
 	}
-	number := func(n int) string {
-		if n == 0 {
-			return ""
-		}
-		return fmt.Sprint(n)
+	a, err := format.Write(m, export.Options{})
+	if err != nil {
+		w.Fatal(err)
 	}
-	for i := range flows {
-		f := &flows[i]
-		var identities []string
-		for _, id := range f.Identities {
-			identities = append(identities, strings.NewReplacer(`\`, `\\`, `;`, `\;`).Replace(id.String()))
-		}
-		family := "ipv4"
-		if f.Destination.Prefix.Addr().Is6() {
-			family = "ipv6"
-		}
-		out.Write([]string{
-			f.Rule, string(f.Action), "tcp", f.Source.Name, prefixOrAny(f.Source.Prefix), portsOrAny(f.Source.Ports), f.Destination.Name, prefixOrAny(f.Destination.Prefix),
-			portsOrAny(f.Destination.Ports), string(f.Direction), f.TLS, strings.Join(identities, "; "), number(f.MaxConnections), text(f.Owner), text(f.Ticket), text(f.Reason),
-			policy.DayText(f.ValidFrom), policy.DayText(f.Expires), "abc", f.ID, string(f.Origin), family, f.Rate.String(), number(f.Burst),
-		})
-	}
-	out.Write([]string{"default", "deny", "tcp", "", "any", "any", "", "any", "any", "inbound", "", "", "", "", "", "Everything else.", "", "", "abc", "", "default", "ipv4", "", ""})
-	out.Flush()
-	return b.String()
-}
-
-func prefixOrAny(p netip.Prefix) string {
-	if p.Bits() == 0 {
-		return "any"
-	}
-	return policy.PrefixText(p)
-}
-
-func portsOrAny(r policy.PortRange) string {
-	if r.First <= 1 && r.Last == 65535 {
-		return "any"
-	}
-	return r.String()
+	return string(a.Files[0].Data)
 }
 
 func (w *importWorld) imported(text string) (*matrix.Draft, string) {
