@@ -98,7 +98,7 @@ func representative(g *firewall.Guard, local []netip.Addr) netip.Addr {
 			return a
 		}
 	}
-	return firewall.LastOf(g.Destination).Prev()
+	return policy.LastOf(g.Destination).Prev()
 }
 
 // add adds the flows of a guard that are pins.

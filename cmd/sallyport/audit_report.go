@@ -8,6 +8,7 @@ import (
 
 	"sallyport/internal/firewall"
 	"sallyport/internal/firewall/ruleset"
+	"sallyport/policy"
 )
 
 // auditReport is what audit firewall finds out, and what it prints with --json, where its names and meanings stay as they
@@ -191,4 +192,4 @@ func (r *auditReport) exit() error {
 	}
 }
 
-func destinationText(p netip.Prefix) string { return rangeText(p.Masked().Addr(), firewall.LastOf(p)) }
+func destinationText(p netip.Prefix) string { return rangeText(p.Masked().Addr(), policy.LastOf(p)) }

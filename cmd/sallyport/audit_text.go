@@ -190,7 +190,7 @@ func rangeText(first, last netip.Addr) string {
 	if first == last {
 		return first.String()
 	}
-	if prefixes := firewall.Prefixes(first, last); len(prefixes) == 1 {
+	if prefixes := policy.PrefixesOf(first, last); len(prefixes) == 1 {
 		return policy.PrefixText(prefixes[0])
 	}
 	return first.String() + "-" + last.String()

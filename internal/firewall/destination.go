@@ -117,9 +117,13 @@ func (b *builder) pin(p *Pin) {
 		Direction:   b.At.direction(AtClient),
 	}
 	b.guard(f.Direction, f.Destination)
-	for _, patch := range PatchesOf(p.prefixes(to.Addr()), p.Ports, 0) {
-		for _, prefix := range Prefixes(patch.First, patch.Last) {
-			f.Source = End{b.Header.Host, prefix, patch.Ports}
+	ports := p.Ports
+	if len(ports) == 0 {
+		ports = []policy.PortRange{AnyPort()}
+	}
+	for _, prefix := range p.prefixes(to.Addr()) {
+		for _, r := range ports {
+			f.Source = End{b.Header.Host, prefix, r}
 			b.flows = append(b.flows, f)
 		}
 	}
@@ -138,11 +142,7 @@ func (p *Pin) demand() string {
 // prefixes returns the source addresses of a pin of the family of to.
 func (p *Pin) prefixes(to netip.Addr) []netip.Prefix {
 	if len(p.Addresses) == 0 {
-		every := netip.IPv4Unspecified()
-		if to.Is6() {
-			every = netip.IPv6Unspecified()
-		}
-		return []netip.Prefix{netip.PrefixFrom(every, 0)}
+		return []netip.Prefix{netip.PrefixFrom(to, 0).Masked()}
 	}
 	var all []netip.Prefix
 	for _, a := range p.Addresses {

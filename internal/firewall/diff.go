@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"sallyport/policy"
 )
 
 // Diff says in words what is different in newer flows, one sentence each: what is opened and what is closed first, then what
@@ -66,7 +68,7 @@ func sideOf(flows []Flow) *side {
 		}
 		ports := f.Source.Ports
 		ports.First = max(ports.First, 1) // nothing comes from port 0, and "any" may be written with and without it
-		list[f.site()] = append(list[f.site()], Patch{f.Source.Prefix.Masked().Addr(), LastOf(f.Source.Prefix), ports, int32(i)})
+		list[f.site()] = append(list[f.site()], Patch{f.Source.Prefix.Masked().Addr(), policy.LastOf(f.Source.Prefix), ports, int32(i)})
 	}
 	return &s
 }

@@ -291,7 +291,7 @@ func addressesOf(t *testing.T, text string) (first, last netip.Addr) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return prefix.Addr(), LastOf(prefix)
+	return prefix.Addr(), policy.LastOf(prefix)
 }
 
 func BenchmarkDiff(b *testing.B) {

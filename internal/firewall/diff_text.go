@@ -111,7 +111,7 @@ func prefixText(p netip.Prefix) string {
 // String returns the addresses and their source ports for people: "10.2.0.5 ports 20001-20004, 20011".
 func (s Slab) String() string {
 	addresses := s.First.String() + "-" + s.Last.String()
-	if prefixes := Prefixes(s.First, s.Last); len(prefixes) == 1 {
+	if prefixes := policy.PrefixesOf(s.First, s.Last); len(prefixes) == 1 {
 		addresses = prefixText(prefixes[0])
 	}
 	var ranges []policy.PortRange

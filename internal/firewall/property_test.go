@@ -84,7 +84,7 @@ func (d dice) probes(n int) []netip.AddrPort {
 	var all []netip.AddrPort
 	for range n {
 		p, r := pick(d, nested), pick(d, overlapping)
-		last := firewall.LastOf(p)
+		last := policy.LastOf(p)
 		addr := pick(d, []netip.Addr{p.Addr(), last, p.Addr().Prev(), last.Next(), d.within(p)})
 		port := pick(d, []uint16{r.First, r.Last, r.First - 1, r.Last + 1, uint16(d.IntN(1 << 16))})
 		if addr.IsValid() && port > 0 {

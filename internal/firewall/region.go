@@ -26,24 +26,11 @@ func PatchesOf(prefixes []netip.Prefix, ports []policy.PortRange, label int32) [
 	var all []Patch
 	for _, p := range prefixes {
 		for _, r := range ports {
-			all = append(all, Patch{p.Masked().Addr(), LastOf(p), r, label})
+			all = append(all, Patch{p.Masked().Addr(), policy.LastOf(p), r, label})
 		}
 	}
 	return all
 }
-
-// LastOf returns the last address of a prefix.
-func LastOf(p netip.Prefix) netip.Addr {
-	bytes := p.Addr().AsSlice()
-	for i := range bytes {
-		bytes[i] |= ^mask(p.Bits() - 8*i)
-	}
-	last, _ := netip.AddrFromSlice(bytes)
-	return last
-}
-
-// mask returns a byte whose first bits are set.
-func mask(bits int) byte { return ^byte(0xff >> min(max(bits, 0), 8)) }
 
 // Region is a set of sources, that is of addresses with their source ports: disjoint slabs in the order of addresses, as few as possible. Two
 // regions with the same sources and labels are equal. The zero value is empty; it is immutable.
@@ -76,7 +63,7 @@ func RegionOf(patches []Patch) Region {
 		if len(active) == 0 {
 			continue
 		}
-		last := LastOf(netip.PrefixFrom(at, 0)) // of the family
+		last := policy.LastOf(netip.PrefixFrom(at, 0)) // of the family
 		if i+1 < len(bounds) && bounds[i+1].BitLen() == at.BitLen() {
 			last = bounds[i+1].Prev()
 		}

@@ -87,25 +87,3 @@ func cut(spans, others []Span, within bool) []Span {
 	}
 	return parts
 }
-
-// Prefixes returns the fewest prefixes that make up a range of addresses of one family.
-func Prefixes(first, last netip.Addr) []netip.Prefix {
-	var all []netip.Prefix
-	for at := first; at.IsValid() && !last.Less(at); {
-		p := netip.PrefixFrom(at, at.BitLen())
-		for p.Bits() > 0 {
-			wider := netip.PrefixFrom(at, p.Bits()-1)
-			if wider.Masked().Addr() != at || last.Less(LastOf(wider)) {
-				break
-			}
-			p = wider
-		}
-		all = append(all, p)
-		end := LastOf(p)
-		if end == last {
-			break
-		}
-		at = end.Next()
-	}
-	return all
-}

@@ -37,7 +37,7 @@ func (b *builder) sources(o *policy.Opening, to End) []End {
 		if !some || p.First.BitLen() != to.Prefix.Addr().BitLen() {
 			continue
 		}
-		for _, prefix := range Prefixes(p.First, p.Last) {
+		for _, prefix := range policy.PrefixesOf(p.First, p.Last) {
 			if !b.stays(prefix) {
 				all = append(all, End{name, prefix, ports})
 			}

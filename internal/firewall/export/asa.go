@@ -113,7 +113,7 @@ func asaAddress(p netip.Prefix) string {
 	case p.Addr().Is6():
 		return p.String()
 	}
-	mask := firewall.LastOf(netip.PrefixFrom(netip.IPv4Unspecified(), p.Bits())).As4()
+	mask := policy.LastOf(netip.PrefixFrom(netip.IPv4Unspecified(), p.Bits())).As4()
 	for i := range mask {
 		mask[i] = ^mask[i]
 	}

@@ -118,7 +118,7 @@ func fewest(prefixes []netip.Prefix) []netip.Prefix {
 func prefixesOf(r firewall.Region) []netip.Prefix {
 	var all []netip.Prefix
 	for _, slab := range r {
-		all = append(all, firewall.Prefixes(slab.First, slab.Last)...)
+		all = append(all, policy.PrefixesOf(slab.First, slab.Last)...)
 	}
 	return all
 }

@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"sallyport/internal/firewall"
+	"sallyport/policy"
 )
 
 // blocks are the addresses that blocks deny at each destination, for devices that cannot deny: there they are taken out of what is
@@ -59,7 +60,7 @@ func (b blocks) open(e *statement) []netip.Prefix {
 
 // touching returns the part of a region that has addresses of a prefix, so that a long list of blocks costs each source little.
 func touching(r firewall.Region, p netip.Prefix) firewall.Region {
-	first, last := p.Masked().Addr(), firewall.LastOf(p)
+	first, last := p.Masked().Addr(), policy.LastOf(p)
 	from := sort.Search(len(r), func(i int) bool { return !r[i].Last.Less(first) })
 	to := sort.Search(len(r), func(i int) bool { return last.Less(r[i].First) })
 	return r[from:max(from, to)]

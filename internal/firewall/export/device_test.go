@@ -251,7 +251,7 @@ func edges(g *firewall.Guard) []netip.AddrPort {
 			ports = append(ports, int(span.First), int(span.Last), int(span.First)-1, int(span.Last)+1)
 		}
 	}
-	addresses = append(addresses, firewall.LastOf(everythingElse(g).Source.Prefix), everythingElse(g).Source.Prefix.Addr())
+	addresses = append(addresses, policy.LastOf(everythingElse(g).Source.Prefix), everythingElse(g).Source.Prefix.Addr())
 	var all []netip.AddrPort
 	for _, a := range each(addresses) {
 		for _, p := range each(ports) {

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"sallyport/internal/firewall"
+	"sallyport/policy"
 )
 
 // hook is where netfilter has the packets of a direction.
@@ -72,7 +73,7 @@ func prefixOf(first, last netip.Addr) (netip.Prefix, bool) {
 		}
 	}
 	p := netip.PrefixFrom(first, bits)
-	return p, p.Masked().Addr() == first && firewall.LastOf(p) == last
+	return p, p.Masked().Addr() == first && policy.LastOf(p) == last
 }
 
 // end returns when the last of some flows ceases to be valid, the zero time if one of them does not.

@@ -208,7 +208,7 @@ func passes(m *firewall.Matrix, p packet, at time.Time) bool {
 func packetsAt(m *firewall.Matrix) []packet {
 	var sources []netip.AddrPort
 	for _, f := range m.Flows {
-		first, last := f.Source.Prefix.Masked().Addr(), firewall.LastOf(f.Source.Prefix)
+		first, last := f.Source.Prefix.Masked().Addr(), policy.LastOf(f.Source.Prefix)
 		from, to := f.Source.Ports.First, f.Source.Ports.Last
 		for _, a := range []netip.Addr{first.Prev(), first, last, last.Next()} {
 			for _, p := range []uint16{from - 1, from, to, to + 1} {

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"time"
 
-	"sallyport/internal/firewall"
 	"sallyport/policy"
 )
 
@@ -82,6 +81,6 @@ func nftOver(l *policy.Limits) string {
 
 // netmask returns the address whose first bits are set.
 func netmask(bits int) netip.Addr {
-	every := firewall.LastOf(netip.PrefixFrom(netip.IPv6Unspecified(), 0))
+	every := policy.LastOf(netip.PrefixFrom(netip.IPv6Unspecified(), 0))
 	return netip.PrefixFrom(every, bits).Masked().Addr()
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sallyport/internal/firewall"
+	"sallyport/policy"
 )
 
 // nftTable is a table as text says it: enough of nftables to judge what opens a connection.
@@ -95,7 +96,7 @@ func readNftElement(t *testing.T, line string) nftElement {
 func readNftField(t *testing.T, field string) [2]netip.AddrPort {
 	t.Helper()
 	if p, err := netip.ParsePrefix(field); err == nil {
-		return [2]netip.AddrPort{netip.AddrPortFrom(p.Addr(), 0), netip.AddrPortFrom(firewall.LastOf(p), 0)}
+		return [2]netip.AddrPort{netip.AddrPortFrom(p.Addr(), 0), netip.AddrPortFrom(policy.LastOf(p), 0)}
 	}
 	first, last, isRange := strings.Cut(field, "-")
 	if !isRange {

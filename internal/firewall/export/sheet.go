@@ -70,15 +70,11 @@ func (s *sheet) entries() iter.Seq[entry] {
 
 // everythingElse is the flow that a guard denies after all others.
 func everythingElse(g *firewall.Guard) firewall.Flow {
-	every := netip.IPv4Unspecified()
-	if g.Destination.Addr().Is6() {
-		every = netip.IPv6Unspecified()
-	}
 	to := firewall.End{Name: g.Name, Prefix: g.Destination}
 	to.Ports.First, to.Ports.Last = g.Port, g.Port
 	return firewall.Flow{
 		Action: firewall.Deny, Origin: fromDefault, Rule: defaultRule, Reason: defaultReason, Direction: g.Direction,
-		Source: firewall.End{Prefix: netip.PrefixFrom(every, 0), Ports: firewall.AnyPort()}, Destination: to,
+		Source: firewall.End{Prefix: netip.PrefixFrom(g.Destination.Addr(), 0).Masked(), Ports: firewall.AnyPort()}, Destination: to,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"sallyport/internal/firewall"
+	"sallyport/policy"
 )
 
 // Verdict is what a firewall does with sources that the policy allows or does not.
@@ -83,7 +84,7 @@ func (j *Judge) possible(g *firewall.Guard) firewall.Region {
 }
 
 func entire(g *firewall.Guard) []Range {
-	return []Range{{g.Destination.Masked().Addr(), firewall.LastOf(g.Destination)}}
+	return []Range{{g.Destination.Masked().Addr(), policy.LastOf(g.Destination)}}
 }
 
 // judged is destinations that have the same answer.

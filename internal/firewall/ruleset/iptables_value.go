@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"sallyport/internal/firewall"
+	"sallyport/policy"
 )
 
 // address reads "ADDRESS[/BITS|/MASK]".
@@ -32,7 +32,7 @@ func (o *optionReader) address(v token) (interval, *Fault) {
 		length = n
 	}
 	p := netip.PrefixFrom(a, length).Masked()
-	return addressesOf(p.Addr(), firewall.LastOf(p)), nil
+	return addressesOf(p.Addr(), policy.LastOf(p)), nil
 }
 
 // maskOf reads a number of bits, or a mask written as an address.

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"time"
 
-	"sallyport/internal/firewall"
+	"sallyport/policy"
 )
 
 // whole returns a JSON number that is a whole one.
@@ -100,7 +100,7 @@ func prefixOf(body any) interval {
 		return interval{}
 	}
 	p := netip.PrefixFrom(a, int(bits)).Masked()
-	return addressesOf(p.Addr(), firewall.LastOf(p))
+	return addressesOf(p.Addr(), policy.LastOf(p))
 }
 
 func rangeOf(from, to interval) interval {

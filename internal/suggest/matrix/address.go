@@ -156,33 +156,5 @@ func addressRange(word string, first netip.Addr, end string) ([]netip.Prefix, er
 	if err := usable(word, first, 1); err != nil {
 		return nil, err
 	}
-	return prefixesOf(first, last), usable(word, last, 1)
-}
-
-// prefixesOf returns the fewest prefixes that make up a range.
-func prefixesOf(first, last netip.Addr) []netip.Prefix {
-	var all []netip.Prefix
-	for at := first; at.IsValid() && !last.Less(at); {
-		p := netip.PrefixFrom(at, at.BitLen())
-		for p.Bits() > 0 {
-			wider := netip.PrefixFrom(at, p.Bits()-1)
-			if wider.Masked().Addr() != at || last.Less(lastOf(wider)) {
-				break
-			}
-			p = wider
-		}
-		all = append(all, p)
-		at = lastOf(p).Next()
-	}
-	return all
-}
-
-// lastOf returns the last address of a prefix.
-func lastOf(p netip.Prefix) netip.Addr {
-	bytes := p.Addr().AsSlice()
-	for i := p.Bits(); i < 8*len(bytes); i++ {
-		bytes[i/8] |= 0x80 >> (i % 8)
-	}
-	last, _ := netip.AddrFromSlice(bytes)
-	return last
+	return policy.PrefixesOf(first, last), usable(word, last, 1)
 }

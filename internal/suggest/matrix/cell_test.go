@@ -62,32 +62,6 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// A range is exactly its prefixes.
-func FuzzPrefixes(f *testing.F) {
-	f.Add([]byte{10, 0, 0, 1}, []byte{10, 0, 0, 9}, []byte{10, 0, 0, 10})
-	f.Add([]byte{0, 0, 0, 0}, []byte{255, 255, 255, 255}, []byte{1, 2, 3, 4})
-	f.Fuzz(func(t *testing.T, a, b, c []byte) {
-		first, ok1 := netip.AddrFromSlice(a)
-		last, ok2 := netip.AddrFromSlice(b)
-		other, ok3 := netip.AddrFromSlice(c)
-		if !ok1 || !ok2 || !ok3 || first.BitLen() != last.BitLen() || last.Less(first) {
-			return
-		}
-		for _, at := range []netip.Addr{first, last, first.Prev(), last.Next(), other} {
-			inside := at.IsValid() && at.BitLen() == first.BitLen() && !at.Less(first) && !last.Less(at)
-			n := 0
-			for _, p := range prefixesOf(first, last) {
-				if p.Contains(at) {
-					n++
-				}
-			}
-			if want := map[bool]int{true: 1}[inside]; n != want {
-				t.Errorf("%s is in %d prefixes of %s-%s", at, n, first, last)
-			}
-		}
-	})
-}
-
 func TestPorts(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"20001", "20001"},
