@@ -129,7 +129,7 @@ func (e *exporter) export(format export.Format) error {
 		return fail(err)
 	}
 	for _, loss := range a.Losses {
-		fmt.Fprintf(e.stderr, "weaker than the policy: %s\n", loss)
+		fmt.Fprintln(e.stderr, loss)
 	}
 	return nil
 }

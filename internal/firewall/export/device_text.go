@@ -75,14 +75,14 @@ func (e *statement) loss(what string) Loss {
 	if e.flow.Source.Name != "" {
 		who += " (" + sourceText(e.sources) + ")"
 	}
-	return Loss{Rule: e.flow.Rule, What: oneLine(fmt.Sprintf("%s of %s to %s", what, who, e.flow.Destination.Name))}
+	return Loss{Rule: e.flow.Rule, What: fmt.Sprintf("%s of %s to %s", what, who, e.flow.Destination.Name)}
 }
 
 // lossLines returns losses as an artefact names them.
 func lossLines(losses []Loss) []string {
 	lines := make([]string, len(losses))
 	for i, l := range losses {
-		lines[i] = "weaker than the policy: " + oneLine(l.String())
+		lines[i] = l.String()
 	}
 	return lines
 }

@@ -1,6 +1,7 @@
 // Package export writes a matrix of flows for the devices that enforce it and for the people who review it.
 //
-// What it writes is the same for the same matrix and options, byte for byte: no map is walked, no clock is read.
+// What it writes is the same for the same matrix and options, byte for byte: no clock is read, and what is kept in maps is
+// written in the order of its keys.
 package export
 
 import (
@@ -78,8 +79,10 @@ type Loss struct {
 	What string // "source ports 20001-20004 of t-server-east (10.2.0.5) to config-server/secure"
 }
 
-// String returns the loss as a line for people.
-func (l Loss) String() string { return fmt.Sprintf("rule %s: %s", l.Rule, l.What) }
+// String returns the loss as one line, the same in artefacts and on terminals.
+func (l Loss) String() string {
+	return oneLine(fmt.Sprintf("weaker than the policy: rule %s: %s", l.Rule, l.What))
+}
 
 // Write writes a matrix. Losses are in the artefact itself, too.
 func (f *Format) Write(m *firewall.Matrix, o Options) (*Artefact, error) {
