@@ -75,8 +75,9 @@ nothing counts some of them.
   sallyport audit firewall --counters --since ruleset-of-march.json`,
 		Args: cobra.NoArgs,
 	}
-	a := auditor{}
-	a.flags.place(cmd)
+	var f exportFlags
+	f.addView(cmd)
+	var a auditor
 	path := configFlag(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&a.files, "ruleset", nil, "`FILE` with the rules, - for standard input; this host's own if left out; may be repeated")
@@ -88,9 +89,9 @@ nothing counts some of them.
 		if a.since != "" && !a.counters {
 			return errors.New("--since goes with --counters")
 		}
-		a.exporter = exporter{ctx: cmd.Context(), flags: &a.flags, path: *path, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
-		a.stdin, a.asJSON = cmd.InOrStdin(), *asJSON
-		return a.run()
+		a.matrixReader = matrixReader{&f, *path, cmd.ErrOrStderr()}
+		a.stdin, a.stdout, a.asJSON = cmd.InOrStdin(), cmd.OutOrStdout(), *asJSON
+		return a.run(cmd.Context())
 	}
 	return cmd
 }

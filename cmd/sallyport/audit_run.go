@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/netip"
@@ -12,14 +13,14 @@ import (
 
 // auditor is one run of audit firewall.
 type auditor struct {
-	exporter
-	flags    exportFlags
+	matrixReader
 	files    []string // of rules; none: those of this host
 	iface    string
 	counters bool
 	since    string
 	asJSON   bool
 	stdin    io.Reader
+	stdout   io.Writer
 }
 
 // loadedRules is the rules of a firewall as they were read.
@@ -33,12 +34,12 @@ type loadedRules struct {
 	local   []netip.Addr
 }
 
-func (a *auditor) run() error {
-	m, err := a.matrix()
+func (a *auditor) run(ctx context.Context) error {
+	m, err := a.matrix(ctx)
 	if err != nil {
 		return err
 	}
-	r, err := a.read()
+	r, err := a.read(ctx)
 	if err != nil {
 		return fail(err)
 	}
@@ -58,9 +59,9 @@ func (a *auditor) run() error {
 }
 
 // read reads the rules.
-func (a *auditor) read() (*loadedRules, error) {
+func (a *auditor) read(ctx context.Context) (*loadedRules, error) {
 	if len(a.files) == 0 {
-		r, err := liveRules(a.ctx)
+		r, err := liveRules(ctx)
 		if err == nil && a.flags.at == string(firewall.AtHost) {
 			r.local = localAddresses()
 		}

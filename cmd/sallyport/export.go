@@ -3,17 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"sallyport/internal/config"
 	"sallyport/internal/firewall"
 	"sallyport/internal/firewall/export"
 )
@@ -69,12 +66,12 @@ what is different; the exit code is then 3 if anything is. Nothing is applied: t
 	diff := cmd.Flags().String("diff", "", "compare with the export in `OLD` (csv) instead of writing one")
 	cmd.MarkFlagFilename("diff", "csv")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		e := exporter{ctx: cmd.Context(), flags: &f, path: *path, out: *out, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+		e := exporter{matrixReader{&f, *path, cmd.ErrOrStderr()}, *out, cmd.OutOrStdout()}
 		switch {
 		case *diff != "" && len(args) > 0:
 			return fmt.Errorf("--diff compares and writes nothing: leave %q out", args[0])
 		case *diff != "":
-			return e.diff(*diff)
+			return e.diff(cmd.Context(), *diff)
 		case len(args) == 0:
 			return fmt.Errorf("which target? It is one of %s", strings.Join(targetNames(), ", "))
 		}
@@ -86,7 +83,7 @@ what is different; the exit code is then 3 if anything is. Nothing is applied: t
 			return fmt.Errorf("%s cannot hold source ports: it would open more than the policy does\n"+
 				"  hint: --allow-weaker writes it all the same and names every restriction that is lost", format.Name)
 		}
-		return e.export(format)
+		return e.export(cmd.Context(), format)
 	}
 	return cmd
 }
@@ -109,15 +106,13 @@ func targetList() string {
 
 // exporter is one run of the command.
 type exporter struct {
-	ctx            context.Context
-	flags          *exportFlags
-	path           string // of the configuration
-	out            string
-	stdout, stderr io.Writer
+	matrixReader
+	out    string
+	stdout io.Writer
 }
 
-func (e *exporter) export(format export.Format) error {
-	m, err := e.matrix()
+func (e *exporter) export(ctx context.Context, format export.Format) error {
+	m, err := e.matrix(ctx)
 	if err != nil {
 		return err
 	}
@@ -173,7 +168,7 @@ func writeArtefact(path string, data []byte) error {
 }
 
 // diff says in words what is different from an older export.
-func (e *exporter) diff(old string) error {
+func (e *exporter) diff(ctx context.Context, old string) error {
 	file, err := os.Open(old)
 	if err != nil {
 		return fail(err)
@@ -187,7 +182,7 @@ func (e *exporter) diff(old string) error {
 	if err != nil {
 		return fail(err)
 	}
-	m, err := e.matrix()
+	m, err := e.matrix(ctx)
 	if err != nil {
 		return err
 	}
@@ -200,46 +195,4 @@ func (e *exporter) diff(old string) error {
 		return nil
 	}
 	return answerNo()
-}
-
-// matrix reads the configuration and makes the matrix that was asked for.
-func (e *exporter) matrix() (*firewall.Matrix, error) {
-	asked, err := e.flags.understand()
-	if err != nil {
-		return nil, err
-	}
-	read, problems := readIntent(e.path)
-	if failing := problems.Errors(); read == nil || len(failing) > 0 {
-		printProblems(e.stderr, failing)
-		return nil, fail(fmt.Errorf("%s: %s: what does not start is not exported", e.path, tally(failing)))
-	}
-	in, err := asked.input(e.ctx, read)
-	if err != nil {
-		return nil, err
-	}
-	m, err := firewall.Build(in)
-	if err != nil {
-		return nil, fail(asked.hinted(err))
-	}
-	return m, nil
-}
-
-// hinted adds to an error of the matrix which flag would help.
-func (a *exportAsked) hinted(err error) error {
-	if !errors.Is(err, firewall.ErrWhere) {
-		return err
-	}
-	return fmt.Errorf("%w\n  hint: --reached-at ADDRESS says it for all ports, --reached-at APPLICATION/PORT=ADDRESS[:PORT] for one", err)
-}
-
-// unknownApplication refuses a filter that leaves nothing.
-func (a *exportAsked) unknownApplication(cfg *config.Config) error {
-	var names []string
-	for i := range cfg.Applications {
-		names = append(names, cfg.Applications[i].Name.Value)
-	}
-	if a.application == "" || slices.Contains(names, a.application) {
-		return nil
-	}
-	return fmt.Errorf("--application: there is no %q: it is one of %s", a.application, strings.Join(names, ", "))
 }

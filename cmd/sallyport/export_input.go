@@ -17,29 +17,6 @@ import (
 	"sallyport/policy"
 )
 
-// intent is what configuration and policy say. Certificates do not belong to it, nor does the host: a policy is reviewed, and its firewall
-// rules are made, where neither is at hand.
-type intent struct {
-	config *config.Config
-	policy *policy.Set
-	hash   string // of the policy
-}
-
-// readIntent reads a configuration and its policy. The intent is nil if there are errors among the problems.
-func readIntent(path string) (*intent, config.Problems) {
-	cfg, problems := config.Load(path)
-	if cfg == nil || problems.HasErrors() {
-		return nil, problems
-	}
-	files, set, found := compilePolicy(cfg, time.Now())
-	problems = append(problems, found...)
-	cfg.Sort(problems)
-	if set == nil {
-		return nil, problems
-	}
-	return &intent{config: cfg, policy: set, hash: files.Hash}, problems
-}
-
 // input turns an intent into what a matrix is made of.
 func (a *exportAsked) input(ctx context.Context, p *intent) (*firewall.Input, error) {
 	if err := a.sensible(p); err != nil {
@@ -72,13 +49,13 @@ func (a *exportAsked) input(ctx context.Context, p *intent) (*firewall.Input, er
 
 // sensible refuses questions about what is not there.
 func (a *exportAsked) sensible(p *intent) error {
-	if err := a.unknownApplication(p.config); err != nil {
+	if err := a.knownApplication(p.config); err != nil {
 		return err
 	}
 	if err := a.knownPorts(p.config); err != nil {
 		return err
 	}
-	if err := a.unknownName(p); err != nil {
+	if err := a.knownNames(p); err != nil {
 		return err
 	}
 	src := p.policy.Source()
@@ -91,18 +68,20 @@ func (a *exportAsked) sensible(p *intent) error {
 	return nil
 }
 
-// knownPorts refuses to place what is not there.
-func (a *exportAsked) knownPorts(cfg *config.Config) error {
-	for _, name := range slices.Sorted(maps.Keys(a.reached)) {
-		if !slices.ContainsFunc(portsIn(cfg), func(port *config.Port) bool { return port.Name() == name }) {
-			return fmt.Errorf("--reached-at: there is no port %q", name)
-		}
+// knownApplication refuses a filter that leaves nothing.
+func (a *exportAsked) knownApplication(cfg *config.Config) error {
+	var names []string
+	for i := range cfg.Applications {
+		names = append(names, cfg.Applications[i].Name.Value)
 	}
-	return nil
+	if a.application == "" || slices.Contains(names, a.application) {
+		return nil
+	}
+	return fmt.Errorf("--application: there is no %q: it is one of %s", a.application, strings.Join(names, ", "))
 }
 
-// unknownName refuses addresses of a name that nothing connects to, which would otherwise be asked for under its right spelling.
-func (a *exportAsked) unknownName(p *intent) error {
+// knownNames refuses addresses of a name that nothing connects to, which would otherwise be asked for under its right spelling.
+func (a *exportAsked) knownNames(p *intent) error {
 	known := make(map[string]bool)
 	for _, b := range bindingsOf(p.config) {
 		for _, pin := range b.definitions() {
@@ -134,57 +113,6 @@ func generationOf(ctx context.Context, p *intent) uint64 {
 		return 0
 	}
 	return status.Generation
-}
-
-// portsIn returns the ports of all applications.
-func portsIn(cfg *config.Config) []*config.Port {
-	var all []*config.Port
-	for i := range cfg.Applications {
-		for j := range cfg.Applications[i].Ports {
-			all = append(all, &cfg.Applications[i].Ports[j])
-		}
-	}
-	return all
-}
-
-func (a *exportAsked) service(port *config.Port) firewall.Service {
-	s := firewall.Service{Application: port.Application, Port: port.ID.Value}
-	listen := port.Listen.Value
-	switch at, ok := listen.TCP(); {
-	case ok && at.Port() == 0:
-		s.Unknown = "at a port that the system chooses"
-	case ok && listen.Network == "tcp":
-		s.Listen = netip.AddrPortFrom(netip.Addr{}, at.Port()) // both families
-	case ok:
-		s.Listen = at
-	default:
-		s.Unknown = "on " + listen.String()
-	}
-	if port.ProxyProtocol {
-		s.Balancers = port.ProxyTrusted
-	}
-	s.ReachedAt = a.reached[port.Name()]
-	if len(s.ReachedAt) == 0 {
-		s.ReachedAt = a.reachable(s.Listen)
-	}
-	s.ReachedAt = slices.Clone(s.ReachedAt)
-	for i, at := range s.ReachedAt {
-		if at.Port() == 0 {
-			s.ReachedAt[i] = netip.AddrPortFrom(at.Addr(), s.Listen.Port())
-		}
-	}
-	return s
-}
-
-// reachable returns those of the addresses of all ports at which one that listens can be found: those of its family, if it listens on
-// every address of it.
-func (a *exportAsked) reachable(listen netip.AddrPort) []netip.AddrPort {
-	if listen.Port() == 0 || listen.Addr().IsValid() && !listen.Addr().IsUnspecified() {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(a.everywhere), func(at netip.AddrPort) bool {
-		return listen.Addr().IsValid() && listen.Addr().BitLen() != at.Addr().BitLen()
-	})
 }
 
 // pins adds the client-side port definitions, and returns the names of servers with their addresses.

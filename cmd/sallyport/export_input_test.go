@@ -87,7 +87,7 @@ func TestExportServices(t *testing.T) {
 			"invalid IP 2021 [192.0.2.9:443 [2001:db8::9]:443] []"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			in, s, err := exported(t, localUpstream, c.port, exportFlags{reachedAt: c.reachedAt})
+			in, s, err := exported(t, localUpstream, c.port, exportFlags{placeFlags: placeFlags{reachedAt: c.reachedAt}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +142,7 @@ upstream.source = { address = "10.2.0.5", ports = "20001", backup_ports = "20011
 				"a sessions [] [20031] > 192.0.2.3:2020 false"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			in, _, err := exported(t, c.upstream, localPort+"\n"+c.port, exportFlags{resolve: c.resolve})
+			in, _, err := exported(t, c.upstream, localPort+"\n"+c.port, exportFlags{placeFlags: placeFlags{resolve: c.resolve}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -189,11 +189,11 @@ func TestExportQuestionsAboutNothing(t *testing.T) {
 		{"a position", exportFlags{at: "router"}, `--at: "router" is no position: it is host, server, client or between`},
 		{"an application", exportFlags{application: "b"}, `--application: there is no "b": it is one of a`},
 		{"a client", exportFlags{client: "east"}, `--client: the policy has no client "east"`},
-		{"a port", exportFlags{reachedAt: []string{"a/q=192.0.2.1"}}, `--reached-at: there is no port "a/q"`},
-		{"every address", exportFlags{reachedAt: []string{"0.0.0.0:443"}}, `--reached-at: "0.0.0.0:443" is not an address that clients could connect to`},
-		{"a name for an address", exportFlags{reachedAt: []string{"example.com:443"}}, `--reached-at: "example.com:443" is not an address`},
-		{"an address for a name", exportFlags{resolve: []string{"192.0.2.1"}}, `--resolve: "192.0.2.1" names no address`},
-		{"a name without an address", exportFlags{resolve: []string{"a.example.com=b"}}, `--resolve: "b" is not an address`},
+		{"a port", exportFlags{placeFlags: placeFlags{reachedAt: []string{"a/q=192.0.2.1"}}}, `--reached-at: there is no port "a/q"`},
+		{"every address", exportFlags{placeFlags: placeFlags{reachedAt: []string{"0.0.0.0:443"}}}, `--reached-at: "0.0.0.0:443" is not an address that clients could connect to`},
+		{"a name for an address", exportFlags{placeFlags: placeFlags{reachedAt: []string{"example.com:443"}}}, `--reached-at: "example.com:443" is not an address`},
+		{"an address for a name", exportFlags{placeFlags: placeFlags{resolve: []string{"192.0.2.1"}}}, `--resolve: "192.0.2.1" names no address`},
+		{"a name without an address", exportFlags{placeFlags: placeFlags{resolve: []string{"a.example.com=b"}}}, `--resolve: "b" is not an address`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, _, err := exported(t, localUpstream, localPort, c.flags)

@@ -61,11 +61,11 @@ it is to take the place of that policy.`,
 	path := configFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		i := importer{stdin: cmd.InOrStdin(), stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr(), now: time.Now()}
-		asked, err := f.understand(&i.matrix)
+		where, err := f.understand(&i.matrix)
 		if err != nil {
 			return err
 		}
-		if err := i.know(*path, asked, f.replace); err != nil {
+		if err := i.know(*path, where, f.replace); err != nil {
 			return err
 		}
 		return i.run(args[0])
@@ -88,10 +88,10 @@ func fieldList() string {
 
 // importFlags are the flags as they were given.
 type importFlags struct {
-	columns            []string
-	order              string
-	replace            bool
-	reachedAt, resolve []string
+	placeFlags
+	columns []string
+	order   string
+	replace bool
 }
 
 func (f *importFlags) add(cmd *cobra.Command) {
@@ -99,12 +99,11 @@ func (f *importFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.columns, "map", nil, "`COLUMN=FIELD`: what a column is about; may be repeated")
 	flags.StringVar(&f.order, "date-format", "", "how to read dates like 03/04/2026: `DD/MM/YYYY` or MM/DD/YYYY; refused if left out")
 	flags.BoolVar(&f.replace, "replace", false, "make a draft that takes the place of the policy in force")
-	flags.StringArrayVar(&f.reachedAt, "reached-at", nil, reachedAtUsage)
-	flags.StringArrayVar(&f.resolve, "resolve", nil, "`NAME=ADDRESS[,ADDRESS]` of a host in the matrix; may be repeated")
+	f.placeFlags.add(cmd, "of a host in the matrix")
 }
 
 // understand understands what can be understood without the files.
-func (f *importFlags) understand(m *matrix.Import) (*exportAsked, error) {
+func (f *importFlags) understand(m *matrix.Import) (*places, error) {
 	for _, text := range f.columns {
 		column, err := matrix.ParseColumn(text)
 		if err != nil {
@@ -116,13 +115,12 @@ func (f *importFlags) understand(m *matrix.Import) (*exportAsked, error) {
 	if m.Order, err = matrix.ParseDateOrder(f.order); err != nil {
 		return nil, flagError("date-format", err)
 	}
-	places := exportFlags{at: "between", reachedAt: f.reachedAt, resolve: f.resolve}
-	asked, err := places.understand()
+	where, err := f.placeFlags.understand()
 	if err != nil {
 		return nil, err
 	}
-	m.Names = asked.names
-	return asked, nil
+	m.Names = where.names
+	return where, nil
 }
 
 // importer is one run of the command.
@@ -135,7 +133,7 @@ type importer struct {
 
 // know reads the configuration, and the policy unless the draft is to replace it. Certificates are not looked at: the matrix may be
 // imported on another host.
-func (i *importer) know(path string, asked *exportAsked, replace bool) error {
+func (i *importer) know(path string, where *places, replace bool) error {
 	cfg, problems := config.Load(path)
 	if !problems.HasErrors() && !replace {
 		_, set, found := compilePolicy(cfg, i.now)
@@ -149,25 +147,25 @@ func (i *importer) know(path string, asked *exportAsked, replace bool) error {
 		printProblems(i.stderr, problems.Errors())
 		return fail(fmt.Errorf("%s: %s", path, tally(problems.Errors())))
 	}
-	if err := asked.knownPorts(cfg); err != nil {
+	if err := where.knownPorts(cfg); err != nil {
 		return err
 	}
 	for _, port := range portsIn(cfg) {
-		i.matrix.Ports = append(i.matrix.Ports, asked.importPort(port))
+		i.matrix.Ports = append(i.matrix.Ports, where.importPort(port))
 	}
 	return nil
 }
 
 // importPort returns where rows find a port: where it listens, unless that is everywhere and it is known better.
-func (a *exportAsked) importPort(port *config.Port) matrix.Port {
-	s := a.service(port)
-	p := matrix.Port{Port: port.ForPolicy(), At: s.ReachedAt, Balancers: s.Balancers}
+func (p *places) importPort(port *config.Port) matrix.Port {
+	s := p.service(port)
+	m := matrix.Port{Port: port.ForPolicy(), At: s.ReachedAt, Balancers: s.Balancers}
 	everywhere := !s.Listen.Addr().IsValid() || s.Listen.Addr().IsUnspecified()
 	if s.Listen.Port() != 0 && (!everywhere || len(s.ReachedAt) == 0) {
-		p.At = append(p.At, s.Listen)
+		m.At = append(m.At, s.Listen)
 	}
-	p.At = slices.DeleteFunc(p.At, func(at netip.AddrPort) bool { return at.Port() == 0 })
-	return p
+	m.At = slices.DeleteFunc(m.At, func(at netip.AddrPort) bool { return at.Port() == 0 })
+	return m
 }
 
 // run writes the draft to stdout, and to stderr what could not be placed. A draft that check would refuse is a defect, and is not written.
