@@ -176,6 +176,13 @@ func (r Region) with(s Slab) Region {
 	return append(r, s)
 }
 
+// Equal reports whether two regions have the same sources with the same labels.
+func (r Region) Equal(o Region) bool {
+	return slices.EqualFunc(r, o, func(a, b Slab) bool {
+		return a.First == b.First && a.Last == b.Last && slices.EqualFunc(a.Spans, b.Spans, equalSpans)
+	})
+}
+
 func equalSpans(a, b Span) bool {
 	return a.PortRange == b.PortRange && slices.Equal(a.Labels, b.Labels)
 }

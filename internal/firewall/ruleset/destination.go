@@ -3,8 +3,6 @@ package ruleset
 import (
 	"net/netip"
 	"slices"
-
-	"sallyport/internal/firewall"
 )
 
 // Range is addresses of one family, both ends included.
@@ -87,16 +85,9 @@ func (r *Rule) destinations(add func(first, last netip.Addr)) {
 
 // equal reports whether two answers are the same, labels included.
 func (a *Answer) equal(o *Answer) bool {
-	same := func(x, y firewall.Region) bool {
-		return slices.EqualFunc(x, y, func(p, q firewall.Slab) bool {
-			return p.First == q.First && p.Last == q.Last && slices.EqualFunc(p.Spans, q.Spans, func(s, t firewall.Span) bool {
-				return s.PortRange == t.PortRange && slices.Equal(s.Labels, t.Labels)
-			})
-		})
-	}
 	sequels := slices.EqualFunc(a.Sequels, o.Sequels, func(s, t Sequel) bool {
-		return s.Packet == t.Packet && same(s.Denied, t.Denied) && same(s.Unknown, t.Unknown)
+		return s.Packet == t.Packet && s.Denied.Equal(t.Denied) && s.Unknown.Equal(t.Unknown)
 	})
-	return sequels && same(a.Passes, o.Passes) && same(a.Denied, o.Denied) && same(a.Unknown, o.Unknown) &&
-		same(a.Limited, o.Limited) && same(a.Translated, o.Translated)
+	return sequels && a.Passes.Equal(o.Passes) && a.Denied.Equal(o.Denied) && a.Unknown.Equal(o.Unknown) &&
+		a.Limited.Equal(o.Limited) && a.Translated.Equal(o.Translated)
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 )
 
 // nftReader reads the JSON of libnftables.
@@ -81,9 +83,11 @@ func expect(d *json.Decoder, tokens ...json.Token) error {
 	return nil
 }
 
-// object reads one of {"table": ...}, {"chain": ...}, ...
+// object reads one of {"table": ...}, {"chain": ...}, ... Of several in one, which nft never writes, the order must not be
+// that of a map: what is read depends on what was before.
 func (r *nftReader) object(item map[string]json.RawMessage) error {
-	for kind, data := range item {
+	for _, kind := range slices.Sorted(maps.Keys(item)) {
+		data := item[kind]
 		var err error
 		switch kind {
 		case "table":

@@ -1,6 +1,9 @@
 package ruleset
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // expression reads the statements of a rule.
 type expression struct {
@@ -137,10 +140,8 @@ func (e *expression) limit(value, body any) {
 
 // update reads a statement that adds to a set. What it asks besides is asked of each element.
 func (e *expression) update(value, body any) {
-	for _, s := range e.table.Sets {
-		if "@"+s.Name == text(body, "set") {
-			s.Filled = true
-		}
+	if s := e.table.sets[strings.TrimPrefix(text(body, "set"), "@")]; s != nil {
+		s.Filled = true
 	}
 	statements, _ := member(body, "stmt").([]any)
 	for _, s := range statements {

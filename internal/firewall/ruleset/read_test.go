@@ -24,6 +24,9 @@ func TestFaults(t *testing.T) {
 		{"no JSON", "{\"nftables\": [\n{\"table\": {\"family\": inet}}]}", `rules:2:22: invalid character 'i' looking for beginning of value` + nftHint},
 		{"another document", `{"version": 1}`, `rules:1:1: expected "nftables", found "version"` + nftHint},
 		{"unknown table", "{\"nftables\": [\n {\"chain\": {\"family\": \"inet\", \"table\": \"t\", \"name\": \"c\"}}]}", `rules:2:2: chain: it is of table inet "t", which was not listed before` + nftHint},
+		{"several in one", `{"nftables": [{"table": {"family": "inet", "name": "t"}, "set": {"family": "inet", "table": "t", "name": "s"}, ` +
+			`"limit": {"family": "inet", "table": "t", "name": "l"}, "chain": {"family": "inet", "table": "t", "name": "c"}}]}`,
+			`rules:1:15: chain: it is of table inet "t", which was not listed before` + nftHint},
 		{"unknown set", filterTable("drop", "", eq(payload("tcp", "dport"), `"@s"`)), `rules:1:247: rule: handle 10: it names set "s", which was not listed before` + nftHint},
 		{"unknown chain", filterTable("drop", "", `{"jump": {"target": "x"}}`), `rules:1:247: table t: chain input: jumps to chain "x", which is not there` + nftHint},
 		{"circle", filterTable("drop", "", `{"jump": {"target": "input"}}`), `rules:1:247: table t: chain input leads to itself` + nftHint},
