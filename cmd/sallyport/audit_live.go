@@ -81,15 +81,21 @@ func findProgram(name string) (string, error) {
 	return "", fmt.Errorf("%s is not installed here", name)
 }
 
-// output returns what a program prints, with times in UTC.
+// output returns what a program prints, with times in UTC. It waits for the program for a minute at most, and no longer for what
+// the program may have left behind with its standard output.
 func output(ctx context.Context, program string, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	const longest = time.Minute
+	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("no answer within %s", longest))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), "TZ=UTC")
+	cmd.WaitDelay = time.Second
 	var out, problem bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problem
 	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx) // rather than the signal that ended it
+		}
 		said, _, _ := strings.Cut(strings.TrimSpace(problem.String()), "\n")
 		return nil, fmt.Errorf("%s %s: %w: %q\n  hint: %s", filepath.Base(program), strings.Join(args, " "), err, said, byHand)
 	}
