@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/netip"
 	"os"
@@ -132,7 +132,8 @@ func (c *auditCounters) add(m *firewall.Matrix, g *firewall.Guard, uses map[int3
 	}
 }
 
-func (c *auditCounters) print(w *bufio.Writer) {
+// lines writes the flows that are not in use, or of which that is not known.
+func (c *auditCounters) lines(w io.Writer) {
 	for _, f := range c.Flows {
 		client := ""
 		if f.Client != "" {
@@ -140,6 +141,9 @@ func (c *auditCounters) print(w *bufio.Writer) {
 		}
 		fmt.Fprintf(w, "%s: rule %s%s: %s source ports %s to %s port %d\n", f.Use, f.Rule, client, f.Source, f.SourcePorts, f.Destination, f.Port)
 	}
-	fmt.Fprintf(w, "%s: of %s with source ports %d used, %d never used, %d used by them or others, %d not counted\n",
-		c.Since, count(c.Pins, "flow"), c.Used, c.Unused, c.Shared, c.Uncounted)
+}
+
+func (c *auditCounters) summary() string {
+	return fmt.Sprintf("%s: of %s with source ports %d used, %d never used, %d used by them or others, %d not counted", c.Since,
+		count(c.Pins, "flow"), c.Used, c.Unused, c.Shared, c.Uncounted)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"sallyport/internal/firewall"
@@ -110,8 +111,20 @@ func localAddresses() []netip.Addr {
 	return all
 }
 
-// notes says what one has to know to understand a comparison.
+// notes says what one has to know to understand the answer.
 func (a *auditor) notes(r *loadedRules) []string {
+	var notes []string
+	if !a.counters {
+		notes = a.comparisonNotes(r)
+	}
+	if idle := r.rules.Idle(); len(idle) > 0 {
+		notes = append(notes, "Chains of an export are there, and nothing leads to them: "+listed(idle)+".")
+	}
+	return slices.Concat(notes, r.rules.Notes, r.notes)
+}
+
+// comparisonNotes says what a comparison takes for granted.
+func (a *auditor) comparisonNotes(r *loadedRules) []string {
 	by := "by any interface but the loopback"
 	if a.iface != "" {
 		by = "by " + a.iface
@@ -123,11 +136,8 @@ func (a *auditor) notes(r *loadedRules) []string {
 	if filled := r.rules.Filled(); len(filled) > 0 {
 		notes = append(notes, "Sets that rules fill as packets pass are taken as they were read: "+listed(filled)+".")
 	}
-	if idle := r.rules.Idle(); len(idle) > 0 {
-		notes = append(notes, "Chains of an export are there, and nothing leads to them: "+listed(idle)+".")
-	}
 	if a.flags.asOf != "" {
 		notes = append(notes, "Elements of sets are taken as they were read, although some may have gone by "+strings.TrimSpace(a.flags.asOf)+".")
 	}
-	return append(append(notes, r.rules.Notes...), r.notes...)
+	return notes
 }

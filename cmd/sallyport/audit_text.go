@@ -15,17 +15,20 @@ import (
 // print writes the report for people: one line for each finding, notes, and a line that sums it up.
 func (r *auditReport) print(to io.Writer) error {
 	w := bufio.NewWriter(to)
+	summary := ""
 	if r.Counters != nil {
-		r.Counters.print(w)
-		return w.Flush()
-	}
-	for _, verdict := range []ruleset.Verdict{ruleset.Closed, ruleset.Open, ruleset.Unknown, ruleset.Limited} {
-		r.lines(w, verdict)
+		r.Counters.lines(w)
+		summary = r.Counters.summary()
+	} else {
+		for _, verdict := range []ruleset.Verdict{ruleset.Closed, ruleset.Open, ruleset.Unknown, ruleset.Limited} {
+			r.lines(w, verdict)
+		}
+		summary = r.summary()
 	}
 	for _, note := range r.Notes {
 		fmt.Fprintln(w, "note: "+note)
 	}
-	fmt.Fprintln(w, r.summary())
+	fmt.Fprintln(w, summary)
 	return w.Flush()
 }
 
