@@ -11,22 +11,22 @@ import (
 const iptablesComment = 255
 
 func writeIptables(m *firewall.Matrix, o Options) (*Artefact, error) {
-	return restoring(m, o, families()[0])
+	return restoring(m, o, ipVersions()[0])
 }
 
 func writeIp6tables(m *firewall.Matrix, o Options) (*Artefact, error) {
-	return restoring(m, o, families()[1])
+	return restoring(m, o, ipVersions()[1])
 }
 
 // restoring writes what iptables-restore or ip6tables-restore reads.
-func restoring(m *firewall.Matrix, o Options, v family) (*Artefact, error) {
-	w := iptablesWriter{Matrix: m, Options: o, family: v, rates: newRates(m, iptablesUnfit)}
+func restoring(m *firewall.Matrix, o Options, v ipVersion) (*Artefact, error) {
+	w := iptablesWriter{Matrix: m, Options: o, ipVersion: v, rates: newRates(m, iptablesUnfit)}
 	for _, h := range hooks() {
 		w.hook(h)
 	}
 	w.rateChains()
 	var file bytes.Buffer
-	file.WriteString(remarks(w.remarks()))
+	file.WriteString(comments(w.remarks()))
 	file.WriteString("*filter\n")
 	for _, part := range []*bytes.Buffer{&w.chains, &w.limited, &w.dispatch, &w.rules} {
 		file.Write(part.Bytes())
@@ -39,7 +39,7 @@ func restoring(m *firewall.Matrix, o Options, v family) (*Artefact, error) {
 type iptablesWriter struct {
 	*firewall.Matrix
 	Options
-	family
+	ipVersion
 	*rates
 	hooked []hook // that have guards
 	late   bool   // a rule ends after the last moment that can be said
@@ -79,7 +79,7 @@ func (w *iptablesWriter) remarks() []string {
 // export stays in force.
 func (w *iptablesWriter) hook(h hook) {
 	fmt.Fprintf(&w.chains, ":%s - [0:0]\n", h.chain())
-	guards := guardsOf(w.Matrix, h, w.family)
+	guards := guardsOf(w.Matrix, h, w.ipVersion)
 	if len(guards) == 0 {
 		return
 	}

@@ -29,7 +29,7 @@ func (w *iptablesWriter) guard(chain string, g *firewall.Guard) {
 // open writes the rules that let pass what flows open.
 func (w *iptablesWriter) open(chain, source string, labels []int32) {
 	last := ""
-	if at := end(w.Flows, labels); !at.IsZero() {
+	if at := lastEnd(w.Flows, labels); !at.IsZero() {
 		if !w.Now.Before(at) {
 			return
 		}

@@ -1,8 +1,6 @@
 package export
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -31,8 +29,8 @@ func hooks() []hook {
 	}
 }
 
-// family is a version of IP.
-type family struct {
+// ipVersion is a version of IP, as netfilter's tools tell them apart.
+type ipVersion struct {
 	bits    int
 	digit   string // in names
 	keyword string // of nft, before saddr and daddr
@@ -40,15 +38,15 @@ type family struct {
 	program string // of iptables
 }
 
-func families() [2]family {
-	return [2]family{
+func ipVersions() [2]ipVersion {
+	return [2]ipVersion{
 		{32, "4", "ip", "ipv4_addr", "iptables"},
 		{128, "6", "ip6", "ipv6_addr", "ip6tables"},
 	}
 }
 
-// guardsOf returns the guards of one direction and family, in their order.
-func guardsOf(m *firewall.Matrix, h hook, v family) []*firewall.Guard {
+// guardsOf returns the guards of one direction and version of IP, in their order.
+func guardsOf(m *firewall.Matrix, h hook, v ipVersion) []*firewall.Guard {
 	var all []*firewall.Guard
 	for i := range m.Guards {
 		if g := &m.Guards[i]; g.Direction == h.direction && g.Destination.Addr().BitLen() == v.bits {
@@ -76,8 +74,8 @@ func prefixOf(first, last netip.Addr) (netip.Prefix, bool) {
 	return p, p.Masked().Addr() == first && policy.LastOf(p) == last
 }
 
-// end returns when the last of some flows ceases to be valid, the zero time if one of them does not.
-func end(flows []firewall.Flow, labels []int32) time.Time {
+// lastEnd returns when the last of some flows ceases to be valid, the zero time if one of them does not.
+func lastEnd(flows []firewall.Flow, labels []int32) time.Time {
 	var latest time.Time
 	for _, l := range labels {
 		at := flows[l].ExpiresAt()
@@ -162,8 +160,8 @@ func shortened(text string, limit int) string {
 	return text[:n] + mark
 }
 
-// remarks returns lines as comments. They are folded, because iptables-restore takes what is beyond its buffer for a line of its own.
-func remarks(lines []string) string {
+// comments returns lines behind the marks of comments. They are folded, because iptables-restore takes what is beyond its buffer for a line of its own.
+func comments(lines []string) string {
 	const width = 160
 	var b strings.Builder
 	for _, line := range lines {
@@ -186,8 +184,7 @@ func remarks(lines []string) string {
 
 // tag returns digits that stand for texts, for names that stay what they are when others come and go.
 func tag(texts ...string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", texts))
-	return hex.EncodeToString(sum[:])[:12]
+	return fingerprint(fmt.Sprintf("%q", texts))[:12]
 }
 
 // restricted reports whether anything at all is guarded in a direction.

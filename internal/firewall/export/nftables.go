@@ -17,7 +17,7 @@ const nftTuple = "%[1]s saddr . tcp sport . %[1]s daddr . tcp dport"
 func writeNftables(m *firewall.Matrix, o Options) (*Artefact, error) {
 	w := nftWriter{Matrix: m, Options: o, rates: newRates(m, nftUnfit)}
 	for _, h := range hooks() {
-		for _, v := range families() {
+		for _, v := range ipVersions() {
 			if guards := guardsOf(m, h, v); len(guards) > 0 {
 				w.sides = append(w.sides, w.side(h, v, guards))
 			}
@@ -48,7 +48,7 @@ func (w *nftWriter) deny() string {
 }
 
 func (w *nftWriter) file() {
-	w.WriteString(remarks(w.remarks()))
+	w.WriteString(comments(w.remarks()))
 	w.WriteString("\nadd table inet sallyport\ndelete table inet sallyport\ntable inet sallyport {\n")
 	w.printf("\t%s\n", nftRemark(w.title()))
 	w.limits()

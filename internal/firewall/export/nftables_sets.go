@@ -14,7 +14,7 @@ import (
 // nftSide is the elements of the sets of one direction and family.
 type nftSide struct {
 	hook
-	family
+	ipVersion
 	name string
 
 	guarded, open, closed bytes.Buffer
@@ -23,8 +23,8 @@ type nftSide struct {
 }
 
 // side collects the elements of guards. They are disjoint, as the guards and the slabs of a region are: the kernel relies on it.
-func (w *nftWriter) side(h hook, v family, guards []*firewall.Guard) *nftSide {
-	s := &nftSide{hook: h, family: v, name: h.name + v.digit, counts: make(map[bucket]int)}
+func (w *nftWriter) side(h hook, v ipVersion, guards []*firewall.Guard) *nftSide {
+	s := &nftSide{hook: h, ipVersion: v, name: h.name + v.digit, counts: make(map[bucket]int)}
 	for _, g := range guards {
 		fmt.Fprintf(&s.guarded, "\t\t\t%s . %d %s,\n", nftPrefix(g.Destination), g.Port, nftRemark(g.Name))
 		for _, slab := range g.Closed {
@@ -44,7 +44,7 @@ func (w *nftWriter) side(h hook, v family, guards []*firewall.Guard) *nftSide {
 // open adds the element of what flows open.
 func (w *nftWriter) open(s *nftSide, slab *firewall.Slab, span firewall.Span, g *firewall.Guard) {
 	key, timeout := nftKey(slab, span, g), ""
-	if at := end(w.Flows, span.Labels); !at.IsZero() {
+	if at := lastEnd(w.Flows, span.Labels); !at.IsZero() {
 		if !w.Now.Before(at) {
 			return
 		}
