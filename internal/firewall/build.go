@@ -14,7 +14,7 @@ var ErrWhere = errors.New("which one do clients connect to?")
 
 // Build makes the matrix of an input. The error joins everything that keeps it from being exact, one error each.
 func Build(in *Input) (*Matrix, error) {
-	b := builder{Input: in, header: in.Header, noted: make(map[string]bool), served: make(map[site]string)}
+	b := builder{Input: in, header: in.Header, noted: make(map[string]bool), served: make(map[GuardKey]string)}
 	b.header.Notes = slices.Clone(in.Header.Notes)
 	if in.Client != "" && in.At != AtClient {
 		b.fail("the flows of a single client are those of its own firewall, and everywhere else the other clients would be denied: "+
@@ -44,8 +44,8 @@ type builder struct {
 	guards []Guard
 	errors []error
 
-	noted  map[string]bool // notes that were made here
-	served map[site]string // the service at each destination of one
+	noted  map[string]bool     // notes that were made here
+	served map[GuardKey]string // the service at each destination of one
 
 	blocks  []policy.Closure
 	strict  []policy.Closure // of clients with require_tls

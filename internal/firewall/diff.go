@@ -16,8 +16,8 @@ import (
 // White space in texts makes no difference, because spreadsheets do not keep it.
 func Diff(older, newer []Flow) []string {
 	d := differ{older: sideOf(older), newer: sideOf(newer), found: make(map[finding][]Patch)}
-	d.sites = sitesOf(d.older, d.newer)
-	for i, at := range d.sites {
+	d.keys = keysOf(d.older, d.newer)
+	for i, at := range d.keys {
 		d.compare(int32(i), at)
 	}
 	return d.sentences()
@@ -26,14 +26,14 @@ func Diff(older, newer []Flow) []string {
 // differ collects the differences of two lists of flows.
 type differ struct {
 	older, newer *side
-	sites        []site // in the order of sentences
+	keys         []GuardKey // in the order of sentences
 	found        map[finding][]Patch
 }
 
 // finding is what is said of sources towards one destination.
 type finding struct {
 	kind kind
-	site int32  // index in sites
+	key  int32  // index in keys
 	tail string // what follows the destination
 }
 
@@ -54,12 +54,12 @@ var kindWords = [...]string{opened: "opened", closed: "closed", blocked: "blocke
 // side is one of the two lists.
 type side struct {
 	flows           []Flow
-	permits, denies map[site][]Patch // labels are indices of flows
+	permits, denies map[GuardKey][]Patch // labels are indices of flows
 	notes           map[int32]annotation
 }
 
 func sideOf(flows []Flow) *side {
-	s := side{flows, make(map[site][]Patch), make(map[site][]Patch), make(map[int32]annotation)}
+	s := side{flows, make(map[GuardKey][]Patch), make(map[GuardKey][]Patch), make(map[int32]annotation)}
 	for i := range flows {
 		f := &flows[i]
 		list := s.permits
@@ -68,27 +68,25 @@ func sideOf(flows []Flow) *side {
 		}
 		ports := f.Source.Ports
 		ports.First = max(ports.First, 1) // nothing comes from port 0, and "any" may be written with and without it
-		list[f.site()] = append(list[f.site()], Patch{f.Source.Prefix.Masked().Addr(), policy.LastOf(f.Source.Prefix), ports, int32(i)})
+		list[f.GuardKey()] = append(list[f.GuardKey()], Patch{f.Source.Prefix.Masked().Addr(), policy.LastOf(f.Source.Prefix), ports, int32(i)})
 	}
 	return &s
 }
 
-func sitesOf(sides ...*side) []site {
-	all := make(map[site]bool)
+func keysOf(sides ...*side) []GuardKey {
+	all := make(map[GuardKey]bool)
 	for _, s := range sides {
-		for _, patches := range []map[site][]Patch{s.permits, s.denies} {
+		for _, patches := range []map[GuardKey][]Patch{s.permits, s.denies} {
 			for at := range patches {
 				all[at] = true
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Keys(all), func(a, b site) int {
-		return cmp.Or(strings.Compare(string(a.direction), string(b.direction)), a.prefix.Compare(b.prefix), cmp.Compare(a.port, b.port))
-	})
+	return slices.SortedFunc(maps.Keys(all), GuardKey.compare)
 }
 
 // compare finds the differences at one destination.
-func (d *differ) compare(i int32, at site) {
+func (d *differ) compare(i int32, at GuardKey) {
 	oldOpen, oldDenied := RegionOf(d.older.permits[at]), RegionOf(d.older.denies[at])
 	newOpen, newDenied := RegionOf(d.newer.permits[at]), RegionOf(d.newer.denies[at])
 	before, after := oldOpen.Minus(oldDenied), newOpen.Minus(newDenied)
@@ -143,12 +141,12 @@ func (d *differ) compareNotes(i int32, older, newer []Patch) {
 }
 
 // add notes a region, by what its labels have to say. Nothing to say is no difference.
-func (d *differ) add(k kind, site int32, r Region, tail func(labels []int32) string) {
+func (d *differ) add(k kind, key int32, r Region, tail func(labels []int32) string) {
 	for _, slab := range r {
 		for _, span := range slab.Spans {
 			if text := tail(span.Labels); text != "" {
-				key := finding{k, site, text}
-				d.found[key] = append(d.found[key], Patch{slab.First, slab.Last, span.PortRange, 0})
+				f := finding{k, key, text}
+				d.found[f] = append(d.found[f], Patch{slab.First, slab.Last, span.PortRange, 0})
 			}
 		}
 	}
@@ -169,7 +167,7 @@ func (d *differ) sentences() []string {
 	slices.SortFunc(all, func(a, b sentence) int {
 		return cmp.Or(
 			cmp.Compare(a.kind, b.kind),
-			cmp.Compare(a.site, b.site),
+			cmp.Compare(a.key, b.key),
 			a.slab.First.Compare(b.slab.First),
 			cmp.Compare(a.slab.Spans[0].First, b.slab.Spans[0].First),
 			strings.Compare(a.tail, b.tail),
@@ -179,7 +177,7 @@ func (d *differ) sentences() []string {
 	names := d.names()
 	var texts []string
 	for _, s := range all {
-		texts = append(texts, kindWords[s.kind]+": "+s.slab.String()+" to "+names[s.site]+s.tail)
+		texts = append(texts, kindWords[s.kind]+": "+s.slab.String()+" to "+names[s.key]+s.tail)
 	}
 	return texts
 }

@@ -12,7 +12,13 @@ import (
 // annotation is what is said of a flow besides its tuple: one text for each of annotationNames, empty for none.
 type annotation [14]string
 
-// The first two tell whose an annotation is.
+// The texts that tell whose an annotation is: their places in it.
+const (
+	ofRule = iota
+	ofClient
+	ofOrigin
+)
+
 var annotationNames = [len(annotation{})]string{
 	"id", "client", "origin", "destination", "tls", "identities", "max_connections", "rate", "burst", "counted by",
 	"owner", "ticket", "reason", "period",
@@ -90,7 +96,7 @@ func changesOf(before, after []annotation) string {
 	before, after = without(before, after), without(after, before)
 	var parts, gone, come []string
 	for _, old := range before {
-		i := slices.IndexFunc(after, func(a annotation) bool { return a[0] == old[0] && a[1] == old[1] })
+		i := slices.IndexFunc(after, func(a annotation) bool { return a[ofRule] == old[ofRule] && a[ofClient] == old[ofClient] })
 		if i < 0 && len(before) == 1 && len(after) == 1 {
 			i = 0 // one took the place of the other
 		}
@@ -132,11 +138,13 @@ func without(list, others []annotation) []annotation {
 	return rest
 }
 
+// owner names the rule, or what else it is of, and the client.
 func (a *annotation) owner() string {
-	if Origin(a[2]) == FromRule || Origin(a[2]) == FromBlock {
-		return cause(Origin(a[2]), a[0], a[1])
+	origin := Origin(a[ofOrigin])
+	if origin == FromRule || origin == FromBlock {
+		return cause(origin, a[ofRule], a[ofClient])
 	}
-	return cause(Origin(a[2]), a[0], "")
+	return cause(origin, a[ofRule], "")
 }
 
 // changes lists what is different in another annotation.

@@ -66,35 +66,35 @@ func plainWord(text string) string {
 
 // names returns the destinations as sentences name them, and their directions where there are several.
 func (d *differ) names() []string {
-	known := make(map[site]string)
+	known := make(map[GuardKey]string)
 	for _, s := range []*side{d.newer, d.older} {
 		for i := range s.flows {
-			at, name := s.flows[i].site(), s.flows[i].Destination.Name
+			at, name := s.flows[i].GuardKey(), s.flows[i].Destination.Name
 			if known[at] == "" {
 				known[at] = name
 			}
 		}
 	}
-	several := slices.ContainsFunc(d.sites, func(s site) bool { return s.direction != d.sites[0].direction })
-	names := make([]string, len(d.sites))
-	for i, at := range d.sites {
+	several := slices.ContainsFunc(d.keys, func(k GuardKey) bool { return k.Direction != d.keys[0].Direction })
+	names := make([]string, len(d.keys))
+	for i, at := range d.keys {
 		names[i] = at.String()
 		if known[at] != "" {
 			names[i] = plainWord(known[at]) + " (" + names[i] + ")"
 		}
 		if several {
-			names[i] += " " + string(at.direction)
+			names[i] += " " + string(at.Direction)
 		}
 	}
 	return names
 }
 
 // String returns the address and port.
-func (s site) String() string {
-	if s.prefix.IsSingleIP() {
-		return netip.AddrPortFrom(s.prefix.Addr(), s.port).String()
+func (k GuardKey) String() string {
+	if k.Destination.IsSingleIP() {
+		return netip.AddrPortFrom(k.Destination.Addr(), k.Port).String()
 	}
-	return prefixText(s.prefix) + " port " + strconv.Itoa(int(s.port))
+	return prefixText(k.Destination) + " port " + strconv.Itoa(int(k.Port))
 }
 
 func prefixText(p netip.Prefix) string {

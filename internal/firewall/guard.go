@@ -9,14 +9,24 @@ import (
 	"sallyport/policy"
 )
 
-// site is what tells guards apart.
-type site struct {
-	direction Direction
-	prefix    netip.Prefix
-	port      uint16
+// GuardKey tells guards apart.
+type GuardKey struct {
+	Direction   Direction
+	Destination netip.Prefix
+	Port        uint16
 }
 
-func (f *Flow) site() site { return site{f.Direction, f.Destination.Prefix, f.Destination.Ports.First} }
+// Key returns what no other guard of the matrix has.
+func (g *Guard) Key() GuardKey { return GuardKey{g.Direction, g.Destination, g.Port} }
+
+// GuardKey returns the key of the guard that a flow is opened or closed at.
+func (f *Flow) GuardKey() GuardKey {
+	return GuardKey{f.Direction, f.Destination.Prefix, f.Destination.Ports.First}
+}
+
+func (k GuardKey) compare(o GuardKey) int {
+	return cmp.Or(strings.Compare(string(k.Direction), string(o.Direction)), k.Destination.Compare(o.Destination), cmp.Compare(k.Port, o.Port))
+}
 
 // guard notes a destination to which nothing may pass but its flows, of which there may be none.
 func (b *builder) guard(direction Direction, to End) {
@@ -26,7 +36,7 @@ func (b *builder) guard(direction Direction, to End) {
 // serve notes a destination of a service, which no other service can have.
 func (b *builder) serve(s *Service, to End) {
 	direction := b.At.direction(AtServer)
-	at := site{direction, to.Prefix, to.Ports.First}
+	at := GuardKey{direction, to.Prefix, to.Ports.First}
 	if other, taken := b.served[at]; taken && other != s.Name() {
 		b.fail("%s and %s are both found at %s port %s", other, s.Name(), policy.PrefixText(to.Prefix), to.Ports)
 	}
@@ -36,9 +46,9 @@ func (b *builder) serve(s *Service, to End) {
 
 // guarded returns the guards with the sources that flows open to them.
 func guarded(guards []Guard, flows []Flow) []Guard {
-	slices.SortStableFunc(guards, func(a, b Guard) int { return a.compare(&b) })
-	guards = slices.CompactFunc(guards, func(a, b Guard) bool { return a.compare(&b) == 0 })
-	open, closed := make(map[site][]Patch), make(map[site][]Patch)
+	slices.SortStableFunc(guards, func(a, b Guard) int { return a.Key().compare(b.Key()) })
+	guards = slices.CompactFunc(guards, func(a, b Guard) bool { return a.Key() == b.Key() })
+	open, closed := make(map[GuardKey][]Patch), make(map[GuardKey][]Patch)
 	for i := range flows {
 		f := &flows[i]
 		list := open
@@ -46,22 +56,15 @@ func guarded(guards []Guard, flows []Flow) []Guard {
 			list = closed
 		}
 		patches := PatchesOf([]netip.Prefix{f.Source.Prefix}, []policy.PortRange{f.Source.Ports}, int32(i))
-		list[f.site()] = append(list[f.site()], patches...)
+		list[f.GuardKey()] = append(list[f.GuardKey()], patches...)
 	}
 	for i := range guards {
 		g := &guards[i]
-		at := site{g.Direction, g.Destination, g.Port}
+		at := g.Key()
 		g.Open = RegionOf(open[at])
 		g.Closed = RegionOf(closed[at]).Common(g.Open)
 	}
 	return guards
-}
-
-func (g *Guard) compare(o *Guard) int {
-	return cmp.Or(
-		strings.Compare(string(g.Direction), string(o.Direction)),
-		g.Destination.Compare(o.Destination),
-		cmp.Compare(g.Port, o.Port))
 }
 
 // apart reports destinations of which one is part of another: what the one denies, the other would let pass. The guards

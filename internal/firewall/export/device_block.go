@@ -11,21 +11,13 @@ import (
 
 // blocks are the addresses that blocks deny at each destination, for devices that cannot deny: there they are taken out of what is
 // allowed.
-type blocks map[blocked]firewall.Region
-
-// blocked is a destination at which something is.
-type blocked struct {
-	direction   firewall.Direction
-	destination netip.Prefix
-	port        uint16
-}
+type blocks map[firewall.GuardKey]firewall.Region
 
 func blocksOf(m *firewall.Matrix) blocks {
-	patches := make(map[blocked][]firewall.Patch)
+	patches := make(map[firewall.GuardKey][]firewall.Patch)
 	for i := range m.Flows {
 		if f := &m.Flows[i]; f.Action == firewall.Deny {
-			at := blocked{f.Direction, f.Destination.Prefix, f.Destination.Ports.First}
-			patches[at] = append(patches[at], firewall.PatchesOf([]netip.Prefix{f.Source.Prefix}, nil, 0)...)
+			patches[f.GuardKey()] = append(patches[f.GuardKey()], firewall.PatchesOf([]netip.Prefix{f.Source.Prefix}, nil, 0)...)
 		}
 	}
 	b := make(blocks, len(patches))
@@ -39,7 +31,7 @@ func blocksOf(m *firewall.Matrix) blocks {
 func (b blocks) within(source netip.Prefix, e *statement) firewall.Region {
 	all := firewall.RegionOf(firewall.PatchesOf([]netip.Prefix{source}, nil, 0))
 	for _, to := range e.destinations {
-		region := b[blocked{e.flow.Direction, to, e.port()}]
+		region := b[firewall.GuardKey{Direction: e.flow.Direction, Destination: to, Port: e.port()}]
 		all = all.Common(touching(region, source))
 		if len(all) == 0 {
 			return nil
