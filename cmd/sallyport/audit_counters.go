@@ -106,7 +106,7 @@ func (c *auditCounters) add(m *firewall.Matrix, g *firewall.Guard, uses map[int3
 	for _, flow := range slices.Sorted(maps.Keys(uses)) {
 		use := uses[flow]
 		f := &m.Flows[flow]
-		if f.Action != firewall.Permit || f.Source.Ports == firewall.AnyPort() {
+		if f.Action != firewall.Permit || firewall.IsAnyPort(f.Source.Ports) {
 			continue
 		}
 		c.Pins++

@@ -152,7 +152,7 @@ func newAuditFinding(m *firewall.Matrix, g *firewall.Guard, f *ruleset.Finding) 
 		finding: f, guard: g,
 	}
 	for _, slab := range f.Sources {
-		a.Sources = append(a.Sources, auditSource{rangeText(slab.First, slab.Last), rangesText(portsOf(slab.Spans))})
+		a.Sources = append(a.Sources, auditSource{rangeText(slab.First, slab.Last), rangesText(slab.Ports())})
 	}
 	for _, to := range f.To {
 		a.Destinations = append(a.Destinations, rangeText(to.First, to.Last))

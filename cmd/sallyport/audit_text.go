@@ -158,12 +158,12 @@ func (f *auditFinding) areaTexts(area firewall.Region) []string {
 	same := true
 	for i, slab := range area {
 		ranges[i] = ruleset.Range{First: slab.First, Last: slab.Last}
-		ports := spansText(slab.Spans)
+		ports := sourcePortsText(slab)
 		texts[i] = rangeText(slab.First, slab.Last) + " " + ports
-		same = same && ports == spansText(area[0].Spans)
+		same = same && ports == sourcePortsText(area[0])
 	}
 	if same && ruleset.Anywhere(ranges) {
-		return []string{f.anyAddress() + ", " + spansText(area[0].Spans)}
+		return []string{f.anyAddress() + ", " + sourcePortsText(area[0])}
 	}
 	return texts
 }
@@ -199,18 +199,11 @@ func rangeText(first, last netip.Addr) string {
 	return first.String() + "-" + last.String()
 }
 
-// spansText writes source ports with their noun.
-func spansText(spans []firewall.Span) string {
-	if len(spans) == 1 && spans[0].First <= 1 && spans[0].Last == 0xffff {
+// sourcePortsText writes the source ports of a slab with their noun.
+func sourcePortsText(s firewall.Slab) string {
+	ports := s.Ports()
+	if len(ports) == 1 && firewall.IsAnyPort(ports[0]) {
 		return "any port"
 	}
-	return portsText(portsOf(spans))
-}
-
-func portsOf(spans []firewall.Span) []policy.PortRange {
-	ports := make([]policy.PortRange, len(spans))
-	for i, s := range spans {
-		ports[i] = s.PortRange
-	}
-	return ports
+	return portsText(ports)
 }

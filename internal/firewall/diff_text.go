@@ -114,12 +114,8 @@ func (s Slab) String() string {
 	if prefixes := policy.PrefixesOf(s.First, s.Last); len(prefixes) == 1 {
 		addresses = prefixText(prefixes[0])
 	}
-	var ranges []policy.PortRange
-	for _, span := range s.Spans {
-		ranges = append(ranges, span.PortRange)
-	}
-	ranges = policy.MergePorts(ranges)
-	if len(ranges) == 1 && ranges[0].First <= 1 && ranges[0].Last == AnyPort().Last {
+	ranges := s.Ports()
+	if len(ranges) == 1 && IsAnyPort(ranges[0]) {
 		return addresses + " any port"
 	}
 	word := " port "

@@ -18,6 +18,9 @@ type Patch struct {
 // AnyPort is every source port.
 func AnyPort() policy.PortRange { return policy.PortRange{First: 0, Last: 0xffff} }
 
+// IsAnyPort reports whether source ports leave none out that a connection can have: nothing comes from port 0.
+func IsAnyPort(r policy.PortRange) bool { return r.First <= 1 && r.Last == AnyPort().Last }
+
 // PatchesOf returns the patches of prefixes with source ports, of which none means any.
 func PatchesOf(prefixes []netip.Prefix, ports []policy.PortRange, label int32) []Patch {
 	if len(ports) == 0 {
@@ -40,6 +43,15 @@ type Region []Slab
 type Slab struct {
 	First, Last netip.Addr
 	Spans       []Span // at least one, disjoint, ascending
+}
+
+// Ports returns the source ports of all spans, merged.
+func (s Slab) Ports() []policy.PortRange {
+	ranges := make([]policy.PortRange, len(s.Spans))
+	for i := range s.Spans {
+		ranges[i] = s.Spans[i].PortRange
+	}
+	return policy.MergePorts(ranges)
 }
 
 // Span is source ports with the labels of all that holds them, ascending, each once.

@@ -113,11 +113,7 @@ func asaAddress(p netip.Prefix) string {
 	case p.Addr().Is6():
 		return p.String()
 	}
-	mask := policy.LastOf(netip.PrefixFrom(netip.IPv4Unspecified(), p.Bits())).As4()
-	for i := range mask {
-		mask[i] = ^mask[i]
-	}
-	return p.Addr().String() + " " + netip.AddrFrom4(mask).String()
+	return p.Addr().String() + " " + netmask(p.Addr(), p.Bits()).String()
 }
 
 // sourcePorts returns the operator and ports that follow the source, with a space before them.

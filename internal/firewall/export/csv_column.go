@@ -121,7 +121,7 @@ func prefixCell(p netip.Prefix) string {
 
 func portsCell(r policy.PortRange) string {
 	switch {
-	case anyPort(r):
+	case firewall.IsAnyPort(r):
 		return anyCell
 	case r == policy.PortRange{}:
 		return ""

@@ -21,7 +21,7 @@ func (d *draft) isDefault() bool {
 	if d.Origin != "" {
 		return d.Origin == fromDefault
 	}
-	return d.Rule == defaultRule && d.Action == firewall.Deny && !d.Source.Prefix.IsValid() && anyPort(d.Source.Ports)
+	return d.Rule == defaultRule && d.Action == firewall.Deny && !d.Source.Prefix.IsValid() && firewall.IsAnyPort(d.Source.Ports)
 }
 
 // flows returns the flow of a draft: one, or one of each family if nothing says which is meant.
@@ -164,6 +164,10 @@ func readFamily(d *draft, text string) error {
 }
 
 func readCountedBy(d *draft, text string) error {
+	words := []string{firewall.CountedByClient, firewall.CountedByAddress, ""}
+	if !slices.ContainsFunc(words, func(word string) bool { return strings.EqualFold(text, word) }) {
+		return notOneOf(text, words)
+	}
 	d.PerClient = strings.EqualFold(text, firewall.CountedByClient)
 	return nil
 }

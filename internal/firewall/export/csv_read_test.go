@@ -82,7 +82,7 @@ func TestCSVOfFewColumns(t *testing.T) {
 }
 
 func TestReadCSVMistakes(t *testing.T) {
-	const names = "rule-id,action,src-ip,src-port,dst-ip,dst-port,direction,tls-mode,client-identity,max-connections,valid-until,rate,family,protocol,origin\n"
+	const names = "rule-id,action,src-ip,src-port,dst-ip,dst-port,direction,tls-mode,client-identity,max-connections,valid-until,rate,family,protocol,origin,counted-by\n"
 	const dayHint = "; a spreadsheet keeps it so in cells that are formatted as text"
 	for _, c := range []struct{ name, text, want string }{
 		{"nothing", "", "m.csv:1:1: the file is empty\n  hint: its first line names the columns"},
@@ -122,6 +122,8 @@ func TestReadCSVMistakes(t *testing.T) {
 			`  hint: write a number and a unit, such as "10/s", "600/m" or "36000/h"`},
 		{"origin", names + "a,permit,any,any,any,443,inbound,,,,,,,,elsewhere\n", "m.csv:2:41: origin: \"elsewhere\" is not one of the words for it\n" +
 			"  hint: it is rule, block, audit, balancer, pin, default or nothing"},
+		{"counted by", names + "a,permit,any,any,any,443,inbound,,,,,,,,,clients\n", "m.csv:2:42: counted-by: \"clients\" is not one of the words for it\n" +
+			"  hint: it is client, source address or nothing"},
 		{"lines", names + "\"a\nb\",permit,any,any,any,443,inbound\nc,permit,x,any,any,443,inbound\n", "m.csv:4:10: src-ip: \"x\" is not an address or prefix\n" +
 			`  hint: write "10.2.0.5", "10.1.0.0/28", "2001:db8::5" or "2001:db8::/32"`},
 		{"several mistakes", names + "a,x,any,any,any,443,inbound\na,permit,any,any,any,443,in\n", "m.csv:2:3: action: \"x\" is not one of the words for it\n" +

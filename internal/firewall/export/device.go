@@ -21,7 +21,7 @@ type statement struct {
 // port returns the port of the destinations.
 func (e *statement) port() uint16 { return e.flow.Destination.Ports.First }
 
-func (e *statement) anyPort() bool { return len(e.ports) == 1 && anyPort(e.ports[0]) }
+func (e *statement) anyPort() bool { return len(e.ports) == 1 && firewall.IsAnyPort(e.ports[0]) }
 
 // v6 reports the family of the sources and destinations.
 func (e *statement) v6() bool { return e.flow.Destination.Prefix.Addr().Is6() }

@@ -82,8 +82,5 @@ func oneLine(text string) string {
 	}, text)
 }
 
-// anyPort reports whether a flow may have any source port.
-func anyPort(r policy.PortRange) bool { return r.First <= 1 && r.Last == 0xffff }
-
 // lastDay returns the last day of a flow as people write it, empty for none.
 func lastDay(f *firewall.Flow) string { return policy.DayText(f.Expires) }

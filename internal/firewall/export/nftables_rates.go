@@ -46,7 +46,7 @@ func (w *nftWriter) sourceBits(s *nftSide) int {
 func (w *nftWriter) counters(s *nftSide) {
 	source := s.keyword + " saddr"
 	if bits := w.sourceBits(s); bits < s.bits {
-		source += " and " + netmask(bits).String()
+		source += " and " + netmask(netip.IPv6Unspecified(), bits).String()
 	}
 	for _, b := range w.buckets() {
 		count := s.counts[b]
@@ -79,8 +79,8 @@ func nftOver(l *policy.Limits) string {
 	return fmt.Sprintf("rate over %s burst %d packets", perUnit(l.Rate), l.Depth())
 }
 
-// netmask returns the address whose first bits are set.
-func netmask(bits int) netip.Addr {
-	every := policy.LastOf(netip.PrefixFrom(netip.IPv6Unspecified(), 0))
+// netmask returns the address of a family whose first bits are set.
+func netmask(family netip.Addr, bits int) netip.Addr {
+	every := policy.LastOf(netip.PrefixFrom(family, 0))
 	return netip.PrefixFrom(every, bits).Masked().Addr()
 }

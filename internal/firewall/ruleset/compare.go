@@ -124,6 +124,15 @@ func (j *Judge) answers(g *firewall.Guard, local []netip.Addr, allowed firewall.
 	return groups, nil
 }
 
+// equal reports whether two answers are the same, labels included.
+func (a *Answer) equal(o *Answer) bool {
+	sequels := slices.EqualFunc(a.Sequels, o.Sequels, func(s, t Sequel) bool {
+		return s.Packet == t.Packet && s.Denied.Equal(t.Denied) && s.Unknown.Equal(t.Unknown)
+	})
+	return sequels && a.Passes.Equal(o.Passes) && a.Denied.Equal(o.Denied) && a.Unknown.Equal(o.Unknown) &&
+		a.Limited.Equal(o.Limited) && a.Translated.Equal(o.Translated)
+}
+
 // add adds a range, which may continue the last one.
 func (g *judged) add(r Range) {
 	if last := &g.to[len(g.to)-1]; last.Last.Next() == r.First {

@@ -3,7 +3,6 @@ package ruleset
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"sallyport/internal/firewall"
 )
@@ -150,24 +149,4 @@ func (c *Counter) use(alone bool) Use {
 	default:
 		return Shared
 	}
-}
-
-// Made returns the day on which our own table was written, as its comment says. It is empty if there is none.
-func (r *Ruleset) Made() string {
-	for _, t := range r.Tables {
-		if t.Name == "sallyport" && !t.Iptables {
-			return MadeIn(t.Comment)
-		}
-	}
-	return ""
-}
-
-// MadeIn returns the day that the comment of our own table tells.
-func MadeIn(comment string) string {
-	_, day, _ := strings.Cut(comment, "made ")
-	day = day[:min(len(day), len("2006-01-02"))]
-	if len(day) < len("2006-01-02") || strings.Trim(day, "0123456789-") != "" {
-		return ""
-	}
-	return day
 }

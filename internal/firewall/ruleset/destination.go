@@ -82,12 +82,3 @@ func (r *Rule) destinations(add func(first, last netip.Addr)) {
 		of(r.lookup.selectors, r.lookup.set)
 	}
 }
-
-// equal reports whether two answers are the same, labels included.
-func (a *Answer) equal(o *Answer) bool {
-	sequels := slices.EqualFunc(a.Sequels, o.Sequels, func(s, t Sequel) bool {
-		return s.Packet == t.Packet && s.Denied.Equal(t.Denied) && s.Unknown.Equal(t.Unknown)
-	})
-	return sequels && a.Passes.Equal(o.Passes) && a.Denied.Equal(o.Denied) && a.Unknown.Equal(o.Unknown) &&
-		a.Limited.Equal(o.Limited) && a.Translated.Equal(o.Translated)
-}

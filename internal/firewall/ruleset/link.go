@@ -59,27 +59,6 @@ func (t *Table) link() error {
 	return nil
 }
 
-// Idle returns the chains of our own exports for iptables to which nothing leads, as long as nobody has hooked them in.
-func (r *Ruleset) Idle() []string {
-	var idle []string
-	for _, t := range r.Tables {
-		reached := make(map[*Chain]bool)
-		for _, c := range t.Chains {
-			for _, rule := range c.Rules {
-				for _, to := range rule.targets() {
-					reached[to] = true
-				}
-			}
-		}
-		for _, name := range []string{"SALLYPORT-IN", "SALLYPORT-OUT", "SALLYPORT-FWD"} {
-			if c := t.chain(name); c != nil && len(c.Rules) > 0 && !reached[c] {
-				idle = append(idle, t.program()+" "+name)
-			}
-		}
-	}
-	return idle
-}
-
 func (t *Table) linkSet(s *Set) error {
 	for i := range s.elements {
 		if err := t.resolve(&s.elements[i].verdict); err != nil {
