@@ -18,7 +18,7 @@ type Opening struct {
 	// Client is whose sessions they are; nil where the rule's from leads to an address or a built-in name.
 	Client *Client
 
-	// Prefixes are their addresses. Ports are their source ports, merged; none means any.
+	// Prefixes are their addresses. Ports are their source ports, merged; none means any. Both are shared and must not be changed.
 	Prefixes []netip.Prefix
 	Ports    []PortRange
 
