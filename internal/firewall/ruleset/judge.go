@@ -26,6 +26,7 @@ type Judge struct {
 	indexes map[indexKey]*index
 	extents map[extentKey]extent // that no destination changes
 	fromV6  bool                 // family of extents
+	effort  int                  // how much work a connection may make; zero for what is reasonable
 }
 
 // Connection is what all connections have in common that are judged at once. Their sources differ.
@@ -55,8 +56,8 @@ type Answer struct {
 	bypass bool // some packets may have been taken out of connection tracking
 }
 
-// ErrIntricate says that chains lead to so many others that no answer is found in reasonable time.
-var ErrIntricate = errors.New("the chains of this ruleset lead to one another in too many ways")
+// ErrIntricate says that there are so many rules and sources, or ways from chain to chain, that no answer is found in reasonable time.
+var ErrIntricate = errors.New("the rules tell too many sources apart, or their chains lead to one another in too many ways")
 
 // noSite is the label of what passes because nothing is in its way.
 const noSite = -1

@@ -1,6 +1,7 @@
 package ruleset
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ type walk struct {
 	sources firewall.Region
 	every   firewall.Patch // all sources, possible or not
 	chain   *Chain         // the base chain
-	budget  int            // rules that may still be looked at
+	budget  int            // how much work there may still be
 	tracked bool           // connection tracking has seen the packet
 	bypass  bool           // some packets may have been taken out of it
 
@@ -33,8 +34,11 @@ func (j *Judge) newWalk(c Connection) *walk {
 	if j.extents == nil || j.fromV6 != v6 {
 		j.extents, j.fromV6 = make(map[extentKey]extent), v6
 	}
-	const rules = 50_000_000 // more than any ruleset has, and seconds of work
-	return &walk{judge: j, Connection: c, v6: v6, sources: Sources(v6), every: everywhere(v6).Patches()[0], budget: rules}
+	const effort = 50_000_000 // rules: more than any ruleset has, and a minute of work at most
+	return &walk{
+		judge: j, Connection: c, v6: v6, sources: Sources(v6), every: everywhere(v6).Patches()[0],
+		budget: cmp.Or(j.effort, effort),
+	}
 }
 
 // through sends sources through all base chains in the way, and returns those that may pass.
@@ -171,6 +175,8 @@ func (w *walk) close(b *batch, here firewall.Region, back *[]firewall.Patch) fir
 	if len(b.can) == 0 {
 		return here
 	}
+	const cheaper = 8 // to go through a slab than through a rule
+	w.budget -= len(here) / cheaper
 	hit := firewall.RegionOf(b.can).Common(here)
 	rest := here.Minus(firewall.RegionOf(b.must))
 	w.note(b, here)
