@@ -313,3 +313,17 @@ func wantGuard(t *testing.T, m *firewall.Matrix, p packet) {
 		}
 	}
 }
+
+// TestNetfilterAtTheEnd writes nothing of what ends at the moment for which it is written, and no rates unless they are wanted.
+func TestNetfilterAtTheEnd(t *testing.T) {
+	m := hostMatrix()
+	m.Now = time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC) // trial ends just now
+	for _, target := range []string{"nftables", "iptables", "ip6tables"} {
+		got := exported(t, target, m, Options{})
+		for _, word := range []string{" limit ", "timeout ", "--datestop"} {
+			if strings.Contains(got, word) {
+				t.Errorf("%s has %q:\n%s", target, word, got)
+			}
+		}
+	}
+}

@@ -80,6 +80,10 @@ func (o *optionReader) addressRange(text string, source bool, v token) *Fault {
 
 // ports reads "80", "20001:20004" and lists of them.
 func (o *optionReader) ports(text string, f field, v token) *Fault {
+	const most = 1024 // iptables takes 15
+	if strings.Count(v.text, ",") >= most {
+		return problem(v.column, fmt.Sprintf("there are more than %d ports", most), "iptables takes 15 in a rule")
+	}
 	var values []interval
 	for _, one := range strings.Split(v.text, ",") {
 		from, to, isRange := strings.Cut(one, ":")

@@ -109,6 +109,8 @@ func TestNft(t *testing.T) {
 		{"flags", filterTable("accept", "", `{"match": {"op": "!=", "left": {"&": [`+payload("tcp", "flags")+`, ["fin", "syn", "rst", "ack"]]}, "right": "syn"}},`+dropIt), passes},
 		{"one flag", filterTable("accept", "", `{"match": {"op": "in", "left": `+payload("tcp", "flags")+`, "right": ["syn", "rst"]}},`+dropIt), denied},
 		{"prefix", filterTable("drop", "", eq(saddr, `{"prefix": {"addr": "10.2.0.0", "len": 16}}`)+","+acceptIt), passes},
+		{"not in a set with something unknown", filterTable("drop", "", `{"match": {"op": "!=", "left": `+saddr+`, "right": {"set": ["10.2.0.6", "a name"]}}},`+acceptIt), unknown},
+		{"not in a set, although something in it is unknown", filterTable("drop", "", `{"match": {"op": "!=", "left": `+saddr+`, "right": {"set": ["10.2.0.5", "a name"]}}},`+acceptIt), denied},
 		{"not in a set", filterTable("drop", "", `{"match": {"op": "!=", "left": `+saddr+`, "right": {"set": ["10.2.0.5", {"range": ["10.3.0.1", "10.3.0.9"]}]}}},`+acceptIt), denied},
 		{"not of the other family", filterTable("drop", "", `{"match": {"op": "!=", "left": `+payload("ip6", "saddr")+`, "right": "2001:db8::1"}},`+acceptIt), denied},
 		{"named set", filterTable("drop", `{"set": {"family": "inet", "name": "s", "table": "t", "type": "ipv4_addr", "elem": ["10.2.0.5"]}}`,

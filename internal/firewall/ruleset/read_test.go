@@ -3,6 +3,7 @@ package ruleset
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,6 +39,7 @@ func TestFaults(t *testing.T) {
 		{"quotation", "*filter\n:INPUT DROP [0:0]\n-A INPUT -m comment --comment \"x\n", "rules:3:31: a quotation mark is not closed\n  hint: the line has to be whole"},
 		{"port", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp --dport 5:x -j DROP\n", "rules:3:25: \"x\" is no port\n  hint: ports are written 443, 20001:20004 or 80,443"},
 		{"ports", "*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp --dport 5:4 -j DROP\n", "rules:3:25: the range \"5:4\" ends before it begins\n  hint: write the lower port first"},
+		{"many ports", "*filter\n:INPUT DROP [0:0]\n-A INPUT -m multiport --dports 1" + strings.Repeat(",2", 1024) + "\n", "rules:3:32: there are more than 1024 ports\n  hint: iptables takes 15 in a rule"},
 		{"address", "*filter\n:INPUT DROP [0:0]\n-A INPUT -s host -j DROP\n", "rules:3:13: \"host\" is not an address\n  hint: save the rules with numeric addresses, as iptables-save does"},
 		{"value", "*filter\n:INPUT DROP [0:0]\n-A INPUT -s\n", "rules:3:12: -s has no value\n  hint: the line has to be whole"},
 		{"both families", "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 10.0.0.1\n-A INPUT -s ::1\n", "rules:3:13: 10.0.0.1 is not an address of ip6tables\n  hint: give the rules of both families in two files, or with the comment lines that say which they are"},
