@@ -148,7 +148,13 @@ func ipRuleOf(words []string) ipRule {
 			inverted = true
 			continue
 		}
-		if option == "--syn" || option == "--hashlimit-rate-match" || option == "--connlimit-saddr" {
+		if option == "--syn" {
+			opens := !inverted
+			r.matches = append(r.matches, func(p *packet) bool { return (p.flag() == "syn") == opens })
+			inverted = false
+			continue
+		}
+		if option == "--hashlimit-rate-match" || option == "--connlimit-saddr" {
 			continue
 		}
 		argument := words[0]
@@ -173,6 +179,7 @@ func (r *ipRule) option(option, argument string) func(*packet) bool {
 		if argument != "tcp" {
 			panic("protocol " + argument)
 		}
+		return func(*packet) bool { return true }
 	case "-m", "--tcp-flags", "--comment", "--reject-with", "--log-prefix", "--log-level", "--utc", "--limit", "--limit-burst", "--connlimit-mask",
 		"--hashlimit-burst", "--hashlimit-mode", "--hashlimit-srcmask", "--hashlimit-name", "--hashlimit-htable-expire",
 		"--hashlimit-htable-max", "--hashlimit-htable-size", "--hashlimit-htable-gcinterval", "--hashlimit-upto":

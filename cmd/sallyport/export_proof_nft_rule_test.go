@@ -164,6 +164,11 @@ func (n *nftParser) selector(word string) selector {
 	if found == nil {
 		panic("selector " + word)
 	}
+	if n.took("&") {
+		for _, token := range []string{"(fin", "|", "syn", "|", "rst", "|", "ack)"} {
+			n.want(token)
+		}
+	}
 	return found
 }
 

@@ -13,6 +13,7 @@ type packet struct {
 	from, to    netip.AddrPort
 	at          time.Time
 	established bool // it is not the first, after all
+	tracked     bool // it is the first, and its tuple is that of a connection that was reset just before
 }
 
 func (p *packet) family() string {
@@ -196,6 +197,8 @@ func selectorOf(words string) selector {
 		return port(to)
 	case "ct state":
 		return word((*packet).state)
+	case "tcp flags":
+		return word((*packet).flag)
 	case "meta l4proto":
 		return word(func(*packet) string { return "tcp" })
 	default:
@@ -203,8 +206,16 @@ func selectorOf(words string) selector {
 	}
 }
 
-func (p *packet) state() string {
+// flag is what is set of FIN, SYN, RST and ACK.
+func (p *packet) flag() string {
 	if p.established {
+		return "ack"
+	}
+	return "syn"
+}
+
+func (p *packet) state() string {
+	if p.established || p.tracked {
 		return "established"
 	}
 	return "new"

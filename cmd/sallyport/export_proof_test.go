@@ -139,7 +139,7 @@ func hookAt(position string) string {
 }
 
 func packetOf(t testpolicy.Tuple, position string, at time.Time) *packet {
-	return &packet{hook: hookAt(position), from: t.From, to: t.To, at: at}
+	return &packet{hook: hookAt(position), from: t.From, to: t.To, at: at, tracked: t.From.Port()%2 == 0} // whatever was before on the tuple, it opens a connection
 }
 
 // compare holds the firewalls of a position against explain.

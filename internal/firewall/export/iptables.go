@@ -84,7 +84,8 @@ func (w *iptablesWriter) hook(h hook) {
 		return
 	}
 	w.hooked = append(w.hooked, h)
-	fmt.Fprintf(&w.dispatch, "-A %s -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n", h.chain())
+	fmt.Fprintf(&w.dispatch, "-A %s -p tcp -m tcp ! --syn -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n", h.chain()) // see nftReturn
+	fmt.Fprintf(&w.dispatch, "-A %s ! -p tcp -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n", h.chain())
 	for _, g := range guards {
 		chain := h.chain() + "-" + tag(g.Destination.String(), fmt.Sprint(g.Port))
 		fmt.Fprintf(&w.chains, ":%s - [0:0]\n", chain)

@@ -84,6 +84,9 @@ func (c iptablesRules) judge(t *testing.T, chain string, p packet, at time.Time)
 
 // iptablesTarget returns where a rule sends a packet that it matches. Every option that rules have takes one word.
 func iptablesTarget(t *testing.T, words []string, p packet, at time.Time) (target string, matches bool) {
+	if line := strings.Join(words, " "); strings.HasPrefix(line, "-p tcp -m tcp ! --syn ") || strings.HasPrefix(line, "! -p tcp ") {
+		return "", false // the packet opens a connection
+	}
 	matches = true
 	for i := 0; i+1 < len(words); i += 2 {
 		value, ok := words[i+1], true

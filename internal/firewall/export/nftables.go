@@ -86,9 +86,13 @@ func (w *nftWriter) title() string {
 	return text
 }
 
+// nftReturn lets pass what belongs to a connection. A SYN never does: connection tracking takes one for established on a tuple whose connection
+// the server has reset just before, so whoever keeps trying would stay in after his rule has gone.
+const nftReturn = "ct state established,related tcp flags & (fin | syn | rst | ack) != syn accept"
+
 // chains writes the base chain of a hook, and what new connections to our destinations go through.
 func (w *nftWriter) chains(h hook) {
-	w.printf("\n\tchain %s {\n\t\ttype filter hook %[1]s priority filter; policy accept;\n\t\tct state established,related accept\n", h.name)
+	w.printf("\n\tchain %s {\n\t\ttype filter hook %[1]s priority filter; policy accept;\n\t\t%[2]s\n", h.name, nftReturn)
 	for _, s := range w.sides {
 		if s.hook == h {
 			w.printf("\t\t%s daddr . tcp dport @%s_guarded jump %[2]s\n", s.keyword, s.name)

@@ -157,7 +157,7 @@ func readNftRule(t *testing.T, line string) []nftRule {
 	switch {
 	case match != nil:
 		return []nftRule{{match[1], match[2] != "", match[3], match[4]}}
-	case strings.HasPrefix(line, "type filter hook "), line == "ct state established,related accept", strings.HasPrefix(line, "comment "),
+	case strings.HasPrefix(line, "type filter hook "), line == nftReturn, strings.HasPrefix(line, "comment "),
 		strings.HasPrefix(line, "limit name "), strings.HasPrefix(line, "update @"), strings.Contains(line, " vmap @"):
 		return nil
 	case strings.HasPrefix(line, "counter "):
