@@ -1,20 +1,15 @@
 package export
 
 import (
-	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
-	"html/template"
 	"slices"
 	"strconv"
 
 	"sallyport/internal/firewall"
 )
-
-//go:embed page.html
-var pageText string
 
 //go:embed page.css
 var pageStyle string
@@ -22,93 +17,23 @@ var pageStyle string
 //go:embed page.js
 var pageScript string
 
-var page = template.Must(template.New("page").Parse(pageText))
-
 // writeHTML writes the port matrix as one page that needs nothing else. Its own content security policy forbids everything but the
 // style and the script that are in it, so that no text of a policy could have anything loaded, sent or run.
 func writeHTML(m *firewall.Matrix, _ Options) (*Artefact, error) {
 	s := newSheet(m)
-	used := s.used(columns())
-	style := fmt.Sprintf("%s:root { --columns: %d; }\n", pageStyle, len(used))
-	view := pageView{
-		Style:    template.CSS(style),
-		Script:   template.JS(pageScript),
-		Security: "default-src 'none'; style-src '" + digest(style) + "'; script-src '" + digest(pageScript) + "'; base-uri 'none'; form-action 'none'",
-		Header:   &m.Header,
-		Policy:   policyText(&m.Header),
-		Position: position(m.At),
-		Made:     momentCell(m.Header.Made),
-		Guards:   guardViews(m),
-
-		columns: used,
-		sheet:   s,
-	}
-	for _, r := range m.Header.Names {
-		view.Names = append(view.Names, nameView{r.Name, addresses(r.Addresses), momentCell(r.At)})
-	}
-	for i := range m.Flows {
-		if m.Flows[i].Action == firewall.Deny {
-			view.Denied++
-		}
-	}
-	view.Permitted = len(m.Flows) - view.Denied
-	var b bytes.Buffer
-	if err := page.Execute(&b, &view); err != nil {
-		return nil, err
-	}
-	return &Artefact{Files: []File{{Name: "matrix.html", Data: b.Bytes()}}}, nil
+	p := page{matrix: m, sheet: s, columns: s.used(columns())}
+	p.style = fmt.Sprintf("%s:root { --columns: %d; }\n", pageStyle, len(p.columns))
+	p.write()
+	return &Artefact{Files: []File{{Name: "matrix.html", Data: p.Bytes()}}}, nil
 }
 
-// digest names a style or script so that a content security policy lets it through.
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
-}
-
-// pageView is what the page shows.
-type pageView struct {
-	Style             template.CSS
-	Script            template.JS
-	Security          string
-	Header            *firewall.Header
-	Policy            string
-	Position          string
-	Made              string
-	Names             []nameView
-	Permitted, Denied int
-	Guards            []guardView
-
-	columns []column
-	*sheet
-}
-
-type nameView struct{ Name, Addresses, Resolved string }
-
-// guardView is a destination with what is open to it.
-type guardView struct {
-	Name, Address, Family, Port, Direction string
-	Open                                   []string
-	More                                   int // that are not shown
-}
-
-// mostOpen is how much of what is open to a destination is shown above the flows, which have it all.
-const mostOpen = 20
-
-func guardViews(m *firewall.Matrix) []guardView {
-	all := make([]guardView, len(m.Guards))
-	for i := range m.Guards {
-		g := &m.Guards[i]
-		v := guardView{Name: g.Name, Address: prefixCell(g.Destination), Family: familyName(g.Destination.Addr().BitLen()), Port: strconv.Itoa(int(g.Port)), Direction: string(g.Direction)}
-		for n, slab := range g.Allowed().Plain() {
-			if n < mostOpen {
-				v.Open = append(v.Open, slab.String())
-			} else {
-				v.More++
-			}
-		}
-		all[i] = v
-	}
-	return all
+// page is the page as far as it is written.
+type page struct {
+	markup
+	matrix  *firewall.Matrix
+	sheet   *sheet
+	columns []column // in which a flow has something
+	style   string
 }
 
 // used returns the columns of the page in which a flow has something.
@@ -120,61 +45,83 @@ func (s *sheet) used(all []column) []column {
 	})
 }
 
-// Titles returns the heads of the columns.
-func (v *pageView) Titles() []string {
-	titles := make([]string, len(v.columns))
-	for i, c := range v.columns {
-		titles[i] = c.title
+// digest names a style or script so that a content security policy lets it through.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func (p *page) write() {
+	p.head()
+	p.put(`<body>
+<a class="skip" href="#flows">Skip to the flows</a>
+<header>
+<h1>`).title(p.matrix).put(`</h1>
+<p>What a firewall has to let pass, and nothing else, made by sallyport from its policy.</p>
+</header>
+<main>
+`)
+	p.madeFrom()
+	p.destinations()
+	p.flows()
+	p.put("</main>\n<script>").put(pageScript).put("</script>\n</body>\n</html>\n")
+}
+
+func (p *page) head() {
+	security := "default-src 'none'; style-src '" + digest(p.style) + "'; script-src '" + digest(pageScript) + "'; base-uri 'none'; form-action 'none'"
+	p.put(`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="`).text(security).put(`">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>`).title(p.matrix).put("</title>\n<style>").put(p.style).put("</style>\n</head>\n")
+}
+
+func (m *markup) title(matrix *firewall.Matrix) *markup {
+	m.put("Port matrix")
+	if host := matrix.Header.Host; host != "" {
+		m.put(" of ").text(host)
 	}
-	return titles
+	return m
 }
 
-// Flows is the number of flows.
-func (v *pageView) Flows() int { return len(v.matrix.Flows) }
-
-// perPart is how many flows are in one table. Browsers lay out a table as a whole, and spare themselves those out of sight.
-const perPart = 250
-
-// Parts returns the flows in tables of some hundred.
-func (v *pageView) Parts() []pagePart {
-	var all []pagePart
-	for first := 0; first < len(v.matrix.Flows); first += perPart {
-		all = append(all, pagePart{v, first, min(first+perPart, len(v.matrix.Flows))})
-	}
-	return all
-}
-
-// pagePart is some of the flows.
-type pagePart struct {
-	view        *pageView
-	first, next int
-}
-
-// Caption says which flows they are.
-func (p pagePart) Caption() string {
-	return fmt.Sprintf("Flows %d to %d of %d", p.first+1, p.next, len(p.view.matrix.Flows))
-}
-
-// Titles returns the heads of the columns.
-func (p pagePart) Titles() []string { return p.view.Titles() }
-
-// rowView is one flow.
-type rowView struct {
-	Denied bool
-	Name   string   // the first cell
-	Cells  []string // the others
-}
-
-// Rows returns the flows.
-func (p pagePart) Rows() []rowView {
-	rows := make([]rowView, p.next-p.first)
-	for i := range rows {
-		e := entry{Flow: &p.view.matrix.Flows[p.first+i], sheet: p.view.sheet}
-		cells := make([]string, len(p.view.columns))
-		for k, c := range p.view.columns {
-			cells[k] = c.text(&e)
+// madeFrom writes what the matrix was made from, and what people have to know of it.
+func (p *page) madeFrom() {
+	h := &p.matrix.Header
+	denied := 0
+	for i := range p.matrix.Flows {
+		if p.matrix.Flows[i].Action == firewall.Deny {
+			denied++
 		}
-		rows[i] = rowView{e.Action == firewall.Deny, cells[0], cells[1:]}
 	}
-	return rows
+	p.put("<section aria-labelledby=\"made-from\">\n<h2 id=\"made-from\">What it was made from</h2>\n<dl>\n")
+	p.put("<dt>policy</dt><dd><code>").text(policyText(h)).put("</code></dd>\n")
+	p.put("<dt>position</dt><dd>").text(position(p.matrix.At)).put("</dd>\n")
+	if !h.Made.IsZero() {
+		p.put("<dt>made</dt><dd><time>").text(momentCell(h.Made)).put("</time></dd>\n")
+	}
+	p.put("<dt>flows</dt><dd>").text(fmt.Sprintf("%d: %d permitted, %d denied", len(p.matrix.Flows), len(p.matrix.Flows)-denied, denied)).put("</dd>\n")
+	p.put("<dt>destinations</dt><dd>").text(strconv.Itoa(len(p.matrix.Guards))).put("</dd>\n</dl>\n")
+	if len(h.Notes) > 0 {
+		p.put("<ul>\n")
+		for _, note := range h.Notes {
+			p.put("<li>").text(note).put("</li>\n")
+		}
+		p.put("</ul>\n")
+	}
+	if len(h.Names) > 0 {
+		p.table("names", "Names, and the addresses that they had", "name", "addresses", "resolved")
+		for _, r := range h.Names {
+			at := "not said"
+			if !r.At.IsZero() {
+				at = momentCell(r.At)
+			}
+			p.row("", r.Name, addresses(r.Addresses), at)
+		}
+		p.put("</tbody>\n</table></div>\n")
+	}
+	p.put("</section>\n")
 }
