@@ -57,7 +57,8 @@ type intent struct {
 	hash   string // of the policy
 }
 
-// readIntent reads a configuration and its policy. The intent is nil if there are errors among the problems.
+// readIntent reads a configuration and its policy, and runs the policy's tests: while one fails, it does not come into force anywhere. The intent is
+// nil if either could not be read; if there are errors among the problems, nothing would start with it.
 func readIntent(path string) (*intent, config.Problems) {
 	cfg, problems := config.Load(path)
 	if cfg == nil || problems.HasErrors() {
@@ -65,9 +66,11 @@ func readIntent(path string) (*intent, config.Problems) {
 	}
 	files, set, found := compilePolicy(cfg, time.Now())
 	problems = append(problems, found...)
-	cfg.Sort(problems)
 	if set == nil {
+		cfg.Sort(problems)
 		return nil, problems
 	}
+	problems = append(problems, files.Problems(set.RunTests())...)
+	cfg.Sort(problems)
 	return &intent{config: cfg, policy: set, hash: files.Hash}, problems
 }
