@@ -134,7 +134,7 @@ func (a *exportAsked) pins(ctx context.Context, p *intent, in *firewall.Input) (
 				}
 				for _, address := range to {
 					in.Pins = append(in.Pins, firewall.Pin{
-						Application: application, Use: useOf(pin.purpose), Addresses: pin.sources, Ports: pin.ports,
+						Application: application, Use: pin.purpose, Addresses: pin.sources, Ports: pin.ports,
 						Destination: address, TLS: b.upstream.TLS != nil,
 					})
 				}
@@ -151,17 +151,6 @@ func (b *binding) definitions() []pin {
 		return b.pins()
 	}
 	return []pin{{owner: b.owner, purpose: forSessions, sources: values(source.Addresses), toward: overTCP(b.upstream.Endpoints())}}
-}
-
-func useOf(purpose string) firewall.Use {
-	switch purpose {
-	case forBackup:
-		return firewall.ForBackup
-	case forHealth:
-		return firewall.ForHealth
-	default:
-		return firewall.ForSessions
-	}
 }
 
 // addresses returns the addresses of an endpoint, and remembers those of names.

@@ -120,7 +120,7 @@ upstream.backup = "192.0.2.2:2020"
 upstream.tls.trusted_ca = "ca.crt"
 upstream.source = { address = "10.2.0.5", ports = "20001", backup_ports = "20011", health_ports = "20021" }`, "", nil, []string{
 			"a sessions [10.2.0.5] [20001] > 192.0.2.1:2020 true",
-			"a sessions to the backup [10.2.0.5] [20011] > 192.0.2.2:2020 true",
+			"a sessions of the backup [10.2.0.5] [20011] > 192.0.2.2:2020 true",
 			"a health checks [10.2.0.5] [20021] > 192.0.2.1:2020 true",
 			"a health checks [10.2.0.5] [20021] > 192.0.2.2:2020 true",
 		}},

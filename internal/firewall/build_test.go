@@ -276,7 +276,7 @@ func TestBuildPins(t *testing.T) {
 			in.src, in.Services, in.Pins = nil, nil, all
 		}
 	}
-	pin := firewall.Pin{Application: "out", Use: firewall.ForSessions, Addresses: addrs("10.1.0.4", "2001:db8::4"), Ports: ranges("20001-20004", "20009"),
+	pin := firewall.Pin{Application: "out", Use: "sessions", Addresses: addrs("10.1.0.4", "2001:db8::4"), Ports: ranges("20001-20004", "20009"),
 		Destination: addrPorts("192.0.2.9:2020")[0], TLS: true}
 	with := func(p firewall.Pin, change func(*firewall.Pin)) firewall.Pin {
 		change(&p)
@@ -308,9 +308,9 @@ func TestBuildPins(t *testing.T) {
 		{"sessions, backup and checks", pins(
 			with(pin, func(p *firewall.Pin) { p.Ports = ranges("20001") }),
 			with(pin, func(p *firewall.Pin) {
-				p.Ports, p.Use, p.Destination = ranges("20011"), firewall.ForBackup, addrPorts("192.0.2.10:2020")[0]
+				p.Ports, p.Use, p.Destination = ranges("20011"), "sessions of the backup", addrPorts("192.0.2.10:2020")[0]
 			}),
-			with(pin, func(p *firewall.Pin) { p.Ports, p.Use = ranges("20021"), firewall.ForHealth }),
+			with(pin, func(p *firewall.Pin) { p.Ports, p.Use = ranges("20021"), "health checks" }),
 		), []string{
 			"permit upstream/out: cti-1 10.1.0.4:20001 > out 192.0.2.9:2020 outbound required",
 			"permit upstream/out: cti-1 10.1.0.4:20021 > out 192.0.2.9:2020 outbound required",

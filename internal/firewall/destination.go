@@ -112,7 +112,7 @@ func (b *builder) pin(p *Pin) {
 	}
 	port := policy.PortRange{First: to.Port(), Last: to.Port()}
 	f := Flow{
-		Action: Permit, Origin: FromPin, Rule: "upstream/" + p.Application, Reason: string(p.Use), TLS: p.demand(),
+		Action: Permit, Origin: FromPin, Rule: "upstream/" + p.Application, Reason: p.Use, TLS: p.demand(),
 		Destination: End{p.Application, netip.PrefixFrom(to.Addr(), to.Addr().BitLen()), port},
 		Direction:   b.At.direction(AtClient),
 	}

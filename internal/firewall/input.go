@@ -54,22 +54,12 @@ func (s *Service) Name() string { return s.Application + "/" + s.Port }
 // Pin is a client-side port definition for the connections of this host.
 type Pin struct {
 	Application string
-	Use         Use
+	Use         string             // what the connections are for, in words
 	Addresses   []netip.Addr       // empty: the system chooses
 	Ports       []policy.PortRange // empty: the system chooses
 	Destination netip.AddrPort
 	TLS         bool
 }
-
-// Use is what the connections of a pin are for.
-type Use string
-
-// The uses of pins.
-const (
-	ForSessions Use = "sessions"
-	ForBackup   Use = "sessions to the backup"
-	ForHealth   Use = "health checks"
-)
 
 // Header says what an export was made from.
 type Header struct {

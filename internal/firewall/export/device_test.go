@@ -88,14 +88,14 @@ func deviceMatrix(t *testing.T, at firewall.Position) *firewall.Matrix {
 		},
 		Pins: []firewall.Pin{
 			{
-				Application: "bridge", Use: firewall.ForSessions, Addresses: []netip.Addr{netip.MustParseAddr("10.1.0.4"), netip.MustParseAddr("2001:db8:1::4")},
+				Application: "bridge", Use: "sessions", Addresses: []netip.Addr{netip.MustParseAddr("10.1.0.4"), netip.MustParseAddr("2001:db8:1::4")},
 				Ports: []policy.PortRange{{First: 21001, Last: 21004}}, Destination: netip.MustParseAddrPort("10.7.0.1:5432"), TLS: true,
 			},
 			{
-				Application: "bridge", Use: firewall.ForHealth, Addresses: []netip.Addr{netip.MustParseAddr("10.1.0.4")},
+				Application: "bridge", Use: "health checks", Addresses: []netip.Addr{netip.MustParseAddr("10.1.0.4")},
 				Ports: []policy.PortRange{{First: 21009, Last: 21009}}, Destination: netip.MustParseAddrPort("10.7.0.1:5432"), TLS: true,
 			},
-			{Application: "anywhere", Use: firewall.ForSessions, Destination: netip.MustParseAddrPort("[2001:db8:7::1]:443"), TLS: true},
+			{Application: "anywhere", Use: "sessions", Destination: netip.MustParseAddrPort("[2001:db8:7::1]:443"), TLS: true},
 		},
 		Header: firewall.Header{Host: "cti-1 " + hostile, PolicyHash: "sha256:0123456789abcdef", Names: []firewall.Resolved{
 			{Name: "db.example.com", Addresses: []netip.Addr{netip.MustParseAddr("10.7.0.1")}},

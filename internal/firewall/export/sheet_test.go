@@ -33,7 +33,7 @@ func reviewMatrix() *firewall.Matrix {
 		{
 			ID: "upstream/out.33333333", Action: firewall.Permit, Origin: firewall.FromPin, Rule: "upstream/out", Direction: firewall.Outbound,
 			Source: reviewEnd("east-1", "10.2.0.5/32", 20011, 20011), Destination: reviewEnd("out", "198.51.100.1/32", 443, 443),
-			TLS: "required", Reason: string(firewall.ForSessions),
+			TLS: "required", Reason: "sessions",
 		},
 	}
 	made := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
